@@ -10,7 +10,7 @@ pub fn midranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
     for group in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let rank = before as f64 + (group.len() as f64 + 1.0) / 2.0;
+        let rank = before as f64 + f64::midpoint(group.len() as f64, 1.0);
         for &i in group {
             ranks[i] = rank;
         }
