@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Sequences to numbers, and the one trait for every predictor.
+//!
+//! Letters travel as codes in a [`SequenceBatch`] `(N, L)` and become numbers only at a model's door, by
+//! [`SequenceBatch::one_hot`] with a named [`Layout`] and a [`Fill`] for what is no letter. A model is anything
+//! that implements [`SequenceModel`]: it knows its input ([`ModelSpec`]) and answers a [`Readout`]. No tensor
+//! framework is in sight.
+//!
+//! [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
+
+// mod arrays;
+mod batch;
+mod error;
+mod model;
+mod one_hot;
+mod random;
+mod shuffle;
+
+// pub use arrays::{ElementType, NpyHeader, NpyReader, NpyWriter, NpzMember, NpzReader, NpzWriter};
+pub use batch::SequenceBatch;
+pub use error::EncodeError;
+pub use model::{
+    Edit, FnModel, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Mutant, Readout, Reduce,
+    ReferencePass, SequenceModel,
+};
+pub use one_hot::{Fill, Layout};
+pub use random::random_sequences;
+pub use shuffle::{dinucleotide_shuffle, shuffle};
