@@ -7,7 +7,7 @@
 //!
 //! [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
 
-// mod arrays;
+mod arrays;
 mod batch;
 mod error;
 mod model;
@@ -15,7 +15,7 @@ mod one_hot;
 mod random;
 mod shuffle;
 
-// pub use arrays::{ElementType, NpyHeader, NpyReader, NpyWriter, NpzMember, NpzReader, NpzWriter};
+pub use arrays::{ElementType, NpyHeader, NpyReader, NpyWriter, NpzMember, NpzReader, NpzWriter};
 pub use batch::SequenceBatch;
 pub use error::EncodeError;
 pub use model::{
