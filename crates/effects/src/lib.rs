@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What a mutation does, by any [`SequenceModel`](cistron_encode::SequenceModel).
+//!
+//! Work is a plan cut into numbered blocks ([`SaturationPlan`]); a shard is a range of blocks; every block goes
+//! to a sink in order, whatever the number of threads. [`Artefacts`] is the sink that writes the tables and
+//! arrays of a saturation mutagenesis, [`PartWriter`] the one that keeps a shard's blocks for
+//! [`Parts`] to merge: both ways give the same bytes.
+
+mod artefacts;
+mod error;
+mod part;
+mod saturation;
+
+pub use artefacts::{ArtefactOptions, Artefacts, Compatibility, Existing, Summary};
+pub use error::EffectError;
+pub use part::{InputDigest, PartPlan, PartWriter, Parts};
+pub use saturation::{
+    DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, UnknownLetters, attributions,
+};

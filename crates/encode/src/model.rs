@@ -269,6 +269,9 @@ pub trait GradientModel: SequenceModel {
 
 /// A model that scores point edits of a reference exactly and for less than a prediction.
 pub trait IncrementalModel: SequenceModel {
+    /// How the model scores edits: `closed` for a formula, `delta` for propagated differences.
+    fn engine(&self) -> &'static str;
+
     /// Reads a reference sequence once.
     ///
     /// # Errors

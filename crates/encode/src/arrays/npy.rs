@@ -350,9 +350,7 @@ impl<W: Write> NpyWriter<W> {
     /// Those of the stream; [`io::ErrorKind::InvalidInput`] for more numbers than the shape has, or an array
     /// that is not of floats.
     pub fn write(&mut self, values: &[f64]) -> io::Result<()> {
-        self.left = self.left.checked_sub(values.len() as u64).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "more numbers than the array's shape has")
-        })?;
+        self.take(values.len())?;
         for part in values.chunks(CHUNK / 8) {
             self.bytes.clear();
             match self.element {
@@ -366,6 +364,25 @@ impl<W: Write> NpyWriter<W> {
             }
             self.writer.write_all(&self.bytes)?;
         }
+        Ok(())
+    }
+
+    /// Writes the next bytes of an array of one-byte numbers.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), for an array that is not of bytes.
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.element != ElementType::Unsigned(1) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "array is not of bytes"));
+        }
+        self.take(bytes.len())?;
+        self.writer.write_all(bytes)
+    }
+
+    fn take(&mut self, n: usize) -> io::Result<()> {
+        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "more numbers than the array's shape has")
+        })?;
         Ok(())
     }
 

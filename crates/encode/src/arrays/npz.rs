@@ -82,6 +82,37 @@ impl NpzReader {
         self.with(name, |reader| Ok((reader.header().shape.clone(), reader.read_all()?)))
     }
 
+    /// An array's numbers in C order, `chunk` at a time (the last may be shorter), so that it need not fit into
+    /// memory.
+    ///
+    /// # Errors
+    /// [`EncodeError::Format`] if it is missing, holds no numbers or is in Fortran order; else the first error of
+    /// `each`.
+    pub fn for_each_chunk<E: From<EncodeError>>(
+        &mut self,
+        name: &str,
+        chunk: usize,
+        mut each: impl FnMut(&[f64]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut stopped = None;
+        self.with(name, |reader| {
+            if reader.header().fortran_order {
+                return Err(npy::invalid("is in Fortran order, expected C order"));
+            }
+            let mut left = reader.header().elements();
+            let mut values = Vec::new();
+            while left > 0 && stopped.is_none() {
+                let n = left.min(chunk.max(1) as u64);
+                values.resize(n as usize, 0.0);
+                reader.read_into(&mut values)?;
+                stopped = each(&values).err();
+                left -= n;
+            }
+            Ok(())
+        })?;
+        stopped.map_or(Ok(()), Err)
+    }
+
     /// An array's texts.
     ///
     /// # Errors
@@ -291,6 +322,14 @@ impl NpzMember {
     /// [`EncodeError::Format`] for more numbers than the shape has, or if the file cannot be written.
     pub fn write(&mut self, values: &[f64]) -> Result<(), EncodeError> {
         self.array.write(values).map_err(refuse(&self.path, &self.name))
+    }
+
+    /// Writes the next bytes of an array of one-byte numbers.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.array.write_bytes(bytes).map_err(refuse(&self.path, &self.name))
     }
 }
 

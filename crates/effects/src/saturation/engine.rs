@@ -1,0 +1,219 @@
+use cistron_core::{Alphabet, Sequence};
+use cistron_encode::{Edit, IncrementalModel, Mutant, Readout, Reduce, SequenceBatch, SequenceModel};
+use ndarray::{Array3, ArrayViewMut1, ArrayViewMut3, Axis};
+
+use super::{SaturationOptions, Scale, UnknownLetters, out_of_range};
+use crate::EffectError;
+
+/// Mutants that an exact engine scores at a time.
+const EXACT_BATCH: usize = 4096;
+
+/// Which engine computes the effects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The model's exact engine if it has one, else the black box.
+    #[default]
+    Auto,
+    /// A formula; only some models have one.
+    ClosedForm,
+    /// Differences propagated through the network; only some models can.
+    Delta,
+    /// One prediction a mutant; every model can.
+    BlackBox,
+}
+
+/// What is computed for each sequence, and how.
+pub(super) struct Evaluator<'a> {
+    model: &'a dyn SequenceModel,
+    exact: Option<&'a dyn IncrementalModel>,
+    readout: Readout,
+    positions: Vec<u32>,
+    scale: Scale,
+    unknown: UnknownLetters,
+    batch: usize,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(
+        model: &'a dyn SequenceModel,
+        readout: Readout,
+        positions: Vec<u32>,
+        options: &SaturationOptions,
+    ) -> Result<Self, EffectError> {
+        let exact = match (options.engine, model.as_incremental()) {
+            (Engine::BlackBox, _) => None,
+            (Engine::Auto, exact) => exact,
+            (Engine::ClosedForm, Some(exact)) if exact.engine() == "closed" => Some(exact),
+            (Engine::Delta, Some(exact)) if exact.engine() == "delta" => Some(exact),
+            (Engine::ClosedForm, other) => return Err(no_engine("closed", other)),
+            (Engine::Delta, other) => return Err(no_engine("delta", other)),
+        };
+        let (scale, unknown, batch) = (options.scale, options.unknown, options.batch);
+        Ok(Self { model, exact, readout, positions, scale, unknown, batch })
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.exact.map_or("blackbox", IncrementalModel::engine)
+    }
+
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.readout.bins_out() * self.readout.tracks.len()
+    }
+
+    pub(super) fn letters(&self) -> usize {
+        usize::from(self.alphabet().len())
+    }
+
+    fn alphabet(&self) -> &Alphabet {
+        &self.model.spec().alphabet
+    }
+
+    pub(super) fn output_names(&self) -> Vec<String> {
+        let tracks = self.model.spec().heads.get(self.readout.head).map_or(&[][..], |head| &head.tracks);
+        let chosen = || self.readout.tracks.iter().filter_map(|&track| tracks.get(track as usize)).cloned();
+        match self.readout.reduce {
+            Reduce::Keep if self.readout.bins.len() > 1 => {
+                let bins = self.readout.bins.clone();
+                bins.flat_map(|bin| chosen().map(move |track| format!("{track}[{bin}]"))).collect()
+            }
+            _ => chosen().map(|track| track.to_string()).collect(),
+        }
+    }
+
+    /// Fills one sequence's effects `(L, A, T)` and outputs `(T)`; returns the mean absolute effect of changing
+    /// nothing.
+    pub(super) fn evaluate(
+        &self,
+        index: usize,
+        sequence: &Sequence,
+        mut deltas: ArrayViewMut3<'_, f64>,
+        mut reference: ArrayViewMut1<'_, f64>,
+    ) -> Result<f64, EffectError> {
+        let edits = self.edits(sequence, deltas.view_mut());
+        let noise = match self.exact {
+            Some(model) => self.exact(model, index, sequence, &edits, &mut deltas, &mut reference)?,
+            None => self.black_box(sequence, &edits, &mut deltas, &mut reference)?,
+        };
+        if self.scale == Scale::Probability {
+            for mut row in deltas.rows_mut() {
+                for (delta, &z) in row.iter_mut().zip(reference.iter()) {
+                    *delta = if *delta == 0.0 { 0.0 } else { sigmoid(z + *delta) - sigmoid(z) };
+                }
+            }
+        }
+        Ok(noise)
+    }
+
+    /// The substitutions to score; the cells of reference letters are set to 0 on the way.
+    fn edits(&self, sequence: &Sequence, mut deltas: ArrayViewMut3<'_, f64>) -> Vec<Edit> {
+        let letters = self.alphabet().len();
+        let mut edits = Vec::with_capacity(self.positions.len() * usize::from(letters));
+        for &position in &self.positions {
+            let code = sequence.codes()[position as usize];
+            let reference = match self.unknown {
+                _ if code < letters => Some(code),
+                UnknownLetters::Substitute => None,
+                UnknownLetters::Nan => continue,
+                UnknownLetters::Notebook => Some(0),
+            };
+            if let Some(code) = reference {
+                deltas
+                    .index_axis_mut(Axis(0), position as usize)
+                    .index_axis_mut(Axis(0), code.into())
+                    .fill(0.0);
+            }
+            let others = (0..letters).filter(|&code| Some(code) != reference);
+            edits.extend(others.map(|code| Edit { position, code }));
+        }
+        edits
+    }
+
+    fn exact(
+        &self,
+        model: &dyn IncrementalModel,
+        index: usize,
+        sequence: &Sequence,
+        edits: &[Edit],
+        deltas: &mut ArrayViewMut3<'_, f64>,
+        reference: &mut ArrayViewMut1<'_, f64>,
+    ) -> Result<f64, EffectError> {
+        let pass = model.reference(sequence, &self.readout)?;
+        reference.iter_mut().zip(pass.prediction()).for_each(|(to, from)| *to = *from);
+        let shape = (self.readout.bins_out(), self.readout.tracks.len());
+        let mut out = Array3::zeros((EXACT_BATCH.min(edits.len()), shape.0, shape.1));
+        for edits in edits.chunks(EXACT_BATCH) {
+            let mutants: Vec<&Mutant> = edits.iter().map(std::slice::from_ref).collect();
+            let mut out = out.slice_mut(ndarray::s![..edits.len(), .., ..]);
+            pass.deltas(&mutants, out.view_mut())?;
+            for (edit, out) in edits.iter().zip(out.outer_iter()) {
+                put(deltas, *edit, out.iter().copied());
+            }
+        }
+        // Quality control: the reference letter put where it stands must change nothing at all.
+        let unchanged = Edit { position: 0, code: sequence.codes()[0] };
+        let mut nothing = Array3::zeros((1, shape.0, shape.1));
+        pass.deltas(&[&[unchanged]], nothing.view_mut())?;
+        match nothing.iter().find(|delta| **delta != 0.0) {
+            Some(&delta) => Err(EffectError::Inexact { engine: model.engine(), sequence: index, delta }),
+            None => Ok(0.0),
+        }
+    }
+
+    /// Every batch has the same number of rows: the reference first, then mutants, then the reference again as
+    /// often as it takes.
+    fn black_box(
+        &self,
+        sequence: &Sequence,
+        edits: &[Edit],
+        deltas: &mut ArrayViewMut3<'_, f64>,
+        reference: &mut ArrayViewMut1<'_, f64>,
+    ) -> Result<f64, EffectError> {
+        let width = sequence.len();
+        let rows = self.batch.min(edits.len()) + 1;
+        let (mut noise, mut repeats) = (0.0, 0.0);
+        for edits in edits.chunks(rows - 1) {
+            let mut codes = sequence.codes().repeat(rows);
+            for (row, edit) in codes.chunks_exact_mut(width).skip(1).zip(edits) {
+                row[edit.position as usize] = edit.code;
+            }
+            let batch = SequenceBatch::from_rows(sequence.alphabet(), width, codes)?;
+            let predictions = self.model.predict(&batch, &self.readout)?;
+            let mut predictions = predictions.outer_iter();
+            let first = predictions.next().map(|row| row.iter().map(|&y| f64::from(y)).collect());
+            let first: Vec<f64> = first.unwrap_or_default();
+            reference.iter_mut().zip(&first).for_each(|(to, from)| *to = *from);
+            for (edit, row) in edits.iter().zip(predictions.by_ref()) {
+                put(deltas, *edit, row.iter().zip(&first).map(|(&mutant, own)| f64::from(mutant) - own));
+            }
+            for row in predictions {
+                noise += row.iter().zip(&first).map(|(&y, own)| (f64::from(y) - own).abs()).sum::<f64>();
+                repeats += first.len() as f64;
+            }
+        }
+        if edits.is_empty() {
+            let batch = SequenceBatch::from_sequences(std::slice::from_ref(sequence))?;
+            let prediction = self.model.predict(&batch, &self.readout)?;
+            reference.iter_mut().zip(&prediction).for_each(|(to, from)| *to = f64::from(*from));
+        }
+        Ok(if repeats > 0.0 { noise / repeats } else { 0.0 })
+    }
+}
+
+fn put(deltas: &mut ArrayViewMut3<'_, f64>, edit: Edit, values: impl Iterator<Item = f64>) {
+    let mut row = deltas.index_axis_mut(Axis(0), edit.position as usize);
+    let cells = row.index_axis_mut(Axis(0), usize::from(edit.code));
+    cells.into_iter().zip(values).for_each(|(cell, value)| *cell = value);
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn no_engine(wanted: &'static str, has: Option<&dyn IncrementalModel>) -> EffectError {
+    let other = has.map_or_else(String::new, |model| format!(" or `{}`", model.engine()));
+    out_of_range("engine", format!("`{wanted}`"), format!("`auto`, `blackbox`{other} for this model"))
+}
