@@ -43,9 +43,8 @@ impl Axes {
         svg.title(LEFT, &title);
         axes.grid(&mut svg, &labels.y_ticks);
         axes.x_axis(&mut svg, &labels.x_ticks, labels.x);
-        let middle = Num(top + height / 2.0);
-        let turned = format!("text-anchor=\"middle\" transform=\"rotate(-90 20 {middle})\"");
-        svg.text((20.0, top + height / 2.0), &turned, labels.y_ticks.axis_title(labels.y));
+        let place = (20.0, top + height / 2.0);
+        svg.upward(place, height + BOTTOM, &labels.y_ticks.axis_title(labels.y));
         (axes, svg)
     }
 

@@ -3,7 +3,8 @@ use std::fmt::Write;
 use std::num::NonZeroUsize;
 
 use crate::colour;
-use crate::error::{MAX_VALUE, PlotError, is_drawable};
+use crate::error::{MAX_VALUE, PlotError};
+use crate::letters::{check_values, count_positions, row_letters};
 use crate::strips::Strips;
 use crate::svg::{Num, Svg, title_height, title_lines};
 use crate::ticks::Ticks;
@@ -122,7 +123,7 @@ impl<'a> Grid<'a> {
         let letters = row_letters(map.letters)?;
         let positions = count_positions(map.deltas, letters.len())?;
         let reference = reference_rows(map.reference, &letters, positions)?;
-        check_deltas(map, &letters)?;
+        check_values(map.deltas, &letters, map.first_position)?;
         let largest = map.deltas.iter().filter(|d| !d.is_nan()).fold(0.0_f64, |most, d| most.max(d.abs()));
         let limit = match map.limit {
             Some(limit) if limit > 0.0 && limit <= MAX_VALUE => limit,
@@ -315,32 +316,6 @@ fn scale_ticks(
     }
 }
 
-/// The row letters, each once.
-pub(crate) fn row_letters(letters: &str) -> Result<Vec<char>, PlotError> {
-    let rows: Vec<char> = letters.chars().collect();
-    if rows.is_empty() {
-        return Err(PlotError::Empty { what: "row letters" });
-    }
-    let repeated =
-        rows.iter().enumerate().find(|(i, letter)| rows.iter().take(*i).any(|other| other == *letter));
-    match repeated {
-        Some((_, &letter)) => Err(PlotError::RepeatedLetter { letter, letters: letters.to_owned() }),
-        None => Ok(rows),
-    }
-}
-
-/// The number of positions of values that come position by position.
-pub(crate) fn count_positions(values: &[f64], n_letters: usize) -> Result<usize, PlotError> {
-    if values.is_empty() {
-        return Err(PlotError::Empty { what: "array of values" });
-    }
-    if !values.len().is_multiple_of(n_letters) {
-        let expected = format!("a multiple of {n_letters}, one for each row letter");
-        return Err(PlotError::Length { what: "array of values", found: values.len(), expected });
-    }
-    Ok(values.len() / n_letters)
-}
-
 fn reference_rows(
     reference: Option<&str>,
     letters: &[char],
@@ -355,20 +330,4 @@ fn reference_rows(
     }
     let expected = format!("{positions}, one for each position");
     Err(PlotError::Length { what: "reference", found: rows.len(), expected })
-}
-
-fn check_deltas(map: &DeltaHeatMap<'_>, letters: &[char]) -> Result<(), PlotError> {
-    check_values(map.deltas, letters, map.first_position)
-}
-
-/// Refuses what cannot be drawn, with its place.
-pub(crate) fn check_values(values: &[f64], letters: &[char], first_position: i64) -> Result<(), PlotError> {
-    match values.iter().position(|value| !is_drawable(*value)) {
-        None => Ok(()),
-        Some(index) => Err(PlotError::LetterValue {
-            position: first_position.saturating_add((index / letters.len()) as i64),
-            letter: letters.get(index % letters.len()).copied().unwrap_or_default(),
-            found: values.get(index).copied().unwrap_or(f64::NAN),
-        }),
-    }
 }

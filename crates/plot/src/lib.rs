@@ -21,16 +21,20 @@
 //! ```
 
 mod axes;
+mod chart;
 mod colour;
+mod curve;
 mod error;
 mod heatmap;
+mod letters;
 mod logo;
 mod strips;
 mod svg;
 mod ticks;
 mod track;
 
+pub use chart::{LineChart, Series, line_chart};
 pub use error::PlotError;
 pub use heatmap::{DeltaHeatMap, delta_heat_map};
 pub use logo::{Logo, logo};
-pub use track::{LineChart, Mark, Series, Track, line_chart, track};
+pub use track::{Mark, Track, track};

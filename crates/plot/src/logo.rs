@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use crate::axes::span;
 use crate::colour;
 use crate::error::PlotError;
-use crate::heatmap::{check_values, count_positions, row_letters};
+use crate::letters::{check_values, count_positions, row_letters};
 use crate::strips::Strips;
 use crate::svg::{Num, Svg, title_height, title_lines};
 use crate::ticks::{Ticks, nice_limits};
@@ -118,9 +118,8 @@ impl Frame<'_> {
         for strip in 0..count {
             self.strip(&mut svg, top + PITCH * strip as f64, strip);
         }
-        let middle = top + (PITCH * count as f64 - (PITCH - STRIP)) / 2.0;
-        let turned = format!("text-anchor=\"middle\" transform=\"rotate(-90 14 {})\"", Num(middle));
-        svg.text((14.0, middle), &turned, self.ticks.axis_title(value_label));
+        let height = PITCH * count as f64 - (PITCH - STRIP);
+        svg.upward((14.0, top + height / 2.0), height + 20.0, &self.ticks.axis_title(value_label));
         svg.finish()
     }
 

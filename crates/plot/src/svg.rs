@@ -63,6 +63,18 @@ impl Svg {
         self.push(format_args!("<text x=\"{x}\" y=\"{y}\"{gap}{attributes}>{text}</text>\n"));
     }
 
+    /// Text that reads upward around the middle of `room` pixels, set smaller if it would not fit.
+    pub(crate) fn upward(&mut self, (x, middle): (f64, f64), room: f64, text: &str) {
+        let size = (room / (0.58 * text.chars().count() as f64)).clamp(5.0, 11.0);
+        let attributes = format!(
+            "text-anchor=\"middle\" font-size=\"{}\" transform=\"rotate(-90 {} {})\"",
+            Num(size),
+            Num(x),
+            Num(middle)
+        );
+        self.text((x, middle), &attributes, text);
+    }
+
     /// The title in as many lines as the width asks for.
     pub(crate) fn title(&mut self, left: f64, lines: &[String]) {
         let attributes = format!("font-size=\"{}\" font-weight=\"600\"", Num(TITLE_SIZE));
