@@ -68,7 +68,7 @@ impl Default for DeltaHeatMap<'_> {
 ///
 /// Source: the colours are the scale `RdBu` of Brewer, doi:10.1179/000870403235002042.
 ///
-/// Cost: time linear in the deltas, about 12 bytes of text a cell after equal neighbours are joined.
+/// Cost: time linear in the deltas, at most about 20 bytes of text a cell; equal neighbours are joined.
 ///
 /// ```
 /// use cistron_plot::{DeltaHeatMap, PlotError, delta_heat_map};
