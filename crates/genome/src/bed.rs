@@ -1,0 +1,349 @@
+//! BED: regions in a table, from three columns to as many as a file has.
+
+use std::collections::HashSet;
+use std::io::BufRead;
+use std::path::Path;
+use std::sync::Arc;
+
+use cistron_core::{CoreError, MAX_POSITION, Region, Strand};
+
+use crate::GenomeError;
+use crate::error::quoted;
+use crate::text::{self, Lines, TextReader};
+
+/// A row of a BED file or of one of its relatives (narrowPeak, broadPeak, gappedPeak, bigBed).
+///
+/// Columns beyond the third are kept as they stand and are not validated.
+///
+/// ```
+/// use cistron_genome::bed::Reader;
+///
+/// let mut rows = Reader::new("peaks.bed", &b"chr1\t10\t20\tpeak\t960\t-\t3.5\n"[..]);
+/// let row = rows.next().transpose()?.ok_or("no row")?;
+/// assert_eq!(row.region.to_string(), "chr1:10-20");
+/// assert_eq!((row.name(), row.score(), row.rest()), (Some("peak"), Some("960"), Some("3.5")));
+/// assert_eq!(row.strand, Some(cistron_core::Strand::Reverse));
+/// assert_eq!(row.to_string(), "chr1\t10\t20\tpeak\t960\t-\t3.5");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BedRecord {
+    /// The first three columns.
+    pub region: Region,
+    /// Column 6 if it is `+` or `-`; `.`, anything else and a missing column are none.
+    pub strand: Option<Strand>,
+    /// Columns from the fourth on, joined by tabs; `None` in a row of three.
+    columns: Option<Box<str>>,
+}
+
+impl BedRecord {
+    /// A row of a region and of whatever follows its third column, joined by tabs.
+    pub fn new(region: Region, columns: Option<&str>) -> Self {
+        let strand = columns.and_then(|columns| columns.split('\t').nth(2)).and_then(Strand::from_symbol);
+        Self { region, strand, columns: columns.map(Into::into) }
+    }
+
+    /// Column 4, as it stands: `.` is not taken for a missing name.
+    pub fn name(&self) -> Option<&str> {
+        self.column(4)
+    }
+
+    /// Column 5, as it stands.
+    pub fn score(&self) -> Option<&str> {
+        self.column(5)
+    }
+
+    /// The columns from the seventh on, joined by tabs.
+    pub fn rest(&self) -> Option<&str> {
+        self.columns()?.splitn(4, '\t').nth(3)
+    }
+
+    /// The columns from the fourth on, joined by tabs.
+    pub fn columns(&self) -> Option<&str> {
+        self.columns.as_deref()
+    }
+
+    /// A column from the fourth on, counted from 1 as in the file.
+    pub fn column(&self, number: usize) -> Option<&str> {
+        self.columns()?.split('\t').nth(number.checked_sub(4)?)
+    }
+}
+
+/// The row as a line of a BED file, without its line end.
+impl std::fmt::Display for BedRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\t{}\t{}", self.region.contig(), self.region.start(), self.region.end())?;
+        self.columns.iter().try_for_each(|columns| write!(f, "\t{columns}"))
+    }
+}
+
+/// How to read a BED file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BedOptions {
+    /// What separates columns (default: one tab).
+    pub separator: Separator,
+    /// How the first base is numbered (default: from 0, as BED has it).
+    pub origin: Origin,
+}
+
+/// What separates the columns of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Separator {
+    /// One tab.
+    #[default]
+    Tab,
+    /// Any run of blanks and tabs.
+    Blanks,
+}
+
+/// How the first base of a contig is numbered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// From 0, end excluded.
+    #[default]
+    Zero,
+    /// From 1, end included: 1 is taken from the start, the end stays.
+    One,
+}
+
+/// Reads all rows of a BED file, plain, gzip or bgzip; `-` is standard input.
+///
+/// # Errors
+/// [`GenomeError::Read`] if the file cannot be read, else as [`Reader`].
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("peaks.bed");
+/// std::fs::write(&path, "chr1\t5\t9\nchr1\t7\t12\tb\n")?;
+/// let rows = cistron_genome::bed::read(&path)?;
+/// assert_eq!(rows[1].name(), Some("b"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<BedRecord>, GenomeError> {
+    Reader::open(path)?.collect()
+}
+
+/// Reads the rows of a BED file one by one.
+///
+/// Empty lines and lines that begin with `#`, `track` or `browser` are skipped, and one carriage return at the
+/// end of a line is dropped. Rows may have different numbers of columns, at least three. An empty region is
+/// accepted.
+///
+/// Each row is an error of kind [`GenomeError::Malformed`], with line and column (field), if it has fewer than
+/// three columns, an empty contig name, a number that is not written in decimal digits or lies beyond
+/// [`MAX_POSITION`], an end below its start, or bytes that are not UTF-8. Nothing follows an error.
+#[derive(Debug)]
+pub struct Reader<R> {
+    lines: Lines<R>,
+    options: BedOptions,
+    contigs: HashSet<Arc<str>>,
+    /// The contig of the row before, which most rows share.
+    last: Option<Arc<str>>,
+    failed: bool,
+}
+
+impl Reader<TextReader> {
+    /// Opens a BED file, plain, gzip or bgzip; `-` is standard input.
+    ///
+    /// # Errors
+    /// [`GenomeError::Read`] if it cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, GenomeError> {
+        let path = path.as_ref();
+        Ok(Self::new(&text::name_of(path), text::open(path)?))
+    }
+}
+
+impl<R: BufRead> Reader<R> {
+    /// A reader of an uncompressed text; `file` is its name in messages.
+    pub fn new(file: &str, reader: R) -> Self {
+        Self {
+            lines: Lines::new(file, reader),
+            options: BedOptions::default(),
+            contigs: HashSet::new(),
+            last: None,
+            failed: false,
+        }
+    }
+
+    /// Sets what differs from common BED files.
+    #[must_use]
+    pub fn with_options(mut self, options: BedOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The line of the row read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.lines.number()
+    }
+
+    fn read(&mut self) -> Result<Option<BedRecord>, GenomeError> {
+        while self.lines.advance()? {
+            if !is_skipped(self.lines.line()) {
+                return self.parse().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn parse(&mut self) -> Result<BedRecord, GenomeError> {
+        let line = self.lines.text()?;
+        let joined: String;
+        let line = match self.options.separator {
+            Separator::Tab => line,
+            Separator::Blanks => {
+                joined = line.split_ascii_whitespace().collect::<Vec<_>>().join("\t");
+                &joined
+            }
+        };
+        let mut fields = line.splitn(4, '\t');
+        let (Some(contig), Some(start), Some(end)) = (fields.next(), fields.next(), fields.next()) else {
+            return Err(self.too_few(line));
+        };
+        let columns = fields.next();
+        if contig.is_empty() {
+            return Err(self.lines.error(1, "found no contig name, expected one"));
+        }
+        let (start, end) = (self.start(start)?, self.number("end", end, 3)?);
+        let contig = intern(contig, &mut self.last, &mut self.contigs);
+        match Region::new(contig, start, end) {
+            Ok(region) => Ok(BedRecord::new(region, columns)),
+            Err(CoreError::Reversed { .. }) => Err(self.reversed(start, end)),
+            Err(error) => Err(self.lines.error(2, error.to_string())),
+        }
+    }
+
+    fn start(&self, text: &str) -> Result<u64, GenomeError> {
+        let start = self.number("start", text, 2)?;
+        match self.options.origin {
+            Origin::Zero => Ok(start),
+            Origin::One => {
+                let problem = "start is 0, expected at least 1 where positions count from 1";
+                start.checked_sub(1).ok_or_else(|| self.lines.error(2, problem))
+            }
+        }
+    }
+
+    fn number(&self, what: &str, text: &str, field: usize) -> Result<u64, GenomeError> {
+        parse_position(text).map_err(|expected| {
+            self.lines.error(field, format!("{what} is {}, expected {expected}", quoted(text.as_bytes())))
+        })
+    }
+
+    /// The numbers stand in the message as they stand in the file.
+    fn reversed(&self, start: u64, end: u64) -> GenomeError {
+        let written = match self.options.origin {
+            Origin::Zero => start,
+            Origin::One => start + 1,
+        };
+        self.lines.error(3, format!("end {end} is below start {written}"))
+    }
+
+    fn too_few(&self, line: &str) -> GenomeError {
+        if self.options.separator == Separator::Tab && line.split_ascii_whitespace().nth(2).is_some() {
+            return self.lines.error(1, "found columns separated by blanks, expected tabs");
+        }
+        let found = line.split('\t').count();
+        let noun = if found == 1 { "column" } else { "columns" };
+        self.lines.error(found + 1, format!("found {found} {noun}, expected at least 3: contig, start, end"))
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<BedRecord, GenomeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let row = self.read();
+        self.failed = row.is_err();
+        row.transpose()
+    }
+}
+
+fn is_skipped(line: &[u8]) -> bool {
+    let is_word = |word: &[u8]| {
+        line.strip_prefix(word).is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+    };
+    line.trim_ascii().is_empty() || line.starts_with(b"#") || is_word(b"track") || is_word(b"browser")
+}
+
+/// A position in decimal digits; the error says what was expected.
+pub(crate) fn parse_position(text: &str) -> Result<u64, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("a number in decimal digits".to_owned());
+    }
+    let number = text.parse().ok().filter(|&number| number <= MAX_POSITION);
+    number.ok_or_else(|| format!("at most {MAX_POSITION}"))
+}
+
+/// One name for all rows of a contig.
+fn intern(contig: &str, last: &mut Option<Arc<str>>, contigs: &mut HashSet<Arc<str>>) -> Arc<str> {
+    if let Some(last) = last.as_ref().filter(|last| &***last == contig) {
+        return last.clone();
+    }
+    let name = contigs.get(contig).cloned().unwrap_or_else(|| {
+        let name: Arc<str> = contig.into();
+        contigs.insert(name.clone());
+        name
+    });
+    *last = Some(name.clone());
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str, options: BedOptions) -> Result<Vec<String>, String> {
+        let reader = Reader::new("x.bed", text.as_bytes()).with_options(options);
+        reader.map(|row| row.map(|row| row.to_string()).map_err(|error| error.to_string())).collect()
+    }
+
+    #[test]
+    fn lines_without_a_region_are_skipped() {
+        let text = "track name=x\n#c\nbrowser position chr1\n\n \t\r\ntrack\nchr1\t0\t10\r\ntracks\t1\t2\n";
+        assert_eq!(rows(text, BedOptions::default()).unwrap(), ["chr1\t0\t10", "tracks\t1\t2"]);
+    }
+
+    #[test]
+    fn rows_are_written_as_they_were_read() {
+        let text = "c\t1\t2\nc\t0\t0\t\nc\t007\t9\tn\t.\t.\ta\tb\t\n";
+        let expected = ["c\t1\t2", "c\t0\t0\t", "c\t7\t9\tn\t.\t.\ta\tb\t"];
+        assert_eq!(rows(text, BedOptions::default()).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_plus_and_minus_are_strands() {
+        let text =
+            "c\t1\t2\tn\t0\t+\nc\t1\t2\tn\t0\t-\r\nc\t1\t2\tn\t0\t.\nc\t1\t2\tn\t0\t--\nc\t1\t2\tn\t0\n";
+        let reader = Reader::new("x", text.as_bytes());
+        let strands: Vec<_> = reader.map(|row| row.unwrap().strand).collect();
+        assert_eq!(strands, [Some(Strand::Forward), Some(Strand::Reverse), None, None, None]);
+    }
+
+    #[test]
+    fn blanks_separate_where_asked() {
+        let options = BedOptions { separator: Separator::Blanks, ..BedOptions::default() };
+        assert_eq!(rows(" chr1  5\t 9 name\n", options).unwrap(), ["chr1\t5\t9\tname"]);
+        let message = "x.bed:1:1: found columns separated by blanks, expected tabs";
+        assert_eq!(rows("chr1 5 9\n", BedOptions::default()).unwrap_err(), message);
+    }
+
+    #[test]
+    fn positions_may_count_from_one() {
+        let options = BedOptions { origin: Origin::One, ..BedOptions::default() };
+        assert_eq!(rows("c\t1\t10\nc\t6\t5\n", options).unwrap(), ["c\t0\t10", "c\t5\t5"]);
+        let message = "x.bed:1:2: start is 0, expected at least 1 where positions count from 1";
+        assert_eq!(rows("c\t0\t5\n", options).unwrap_err(), message);
+        assert_eq!(rows("c\t9\t5\n", options).unwrap_err(), "x.bed:1:3: end 5 is below start 9");
+    }
+
+    #[test]
+    fn rows_of_a_contig_share_its_name() {
+        let rows: Vec<_> =
+            Reader::new("x", &b"a\t1\t2\nb\t1\t2\na\t3\t4\n"[..]).map(|row| row.unwrap().region).collect();
+        assert!(Arc::ptr_eq(rows[0].contig(), rows[2].contig()));
+    }
+}
