@@ -3,7 +3,7 @@
 //! * [`fasta`]: random access to FASTA on disk ([`fasta::FastaFile`], plain or bgzip), the `.fai` index, whole
 //!   records in order, and a writer;
 //! * [`Genome`]: a genome in memory; [`open_reference`] chooses between the two by what a file holds;
-//! * [`bed`]: BED files and their relatives; [`sizes`] and [`tile`]: lengths of contigs and tiles over them;
+//! * [`bed`]: BED files and their relatives; [`read_sizes`] and [`tile()`]: lengths of contigs, tiles over them;
 //! * [`text`]: text files that may be plain, gzip or bgzip.
 //!
 //! Coordinates are 0-based and half-open. Every error says which file, where, what was found and what was
