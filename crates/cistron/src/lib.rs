@@ -1,1 +1,50 @@
-//! Placeholder.
+//! Sequence-to-function genomics: genome files, models, what mutations do, and pictures, in one crate.
+//!
+//! This is the stable face of the workspace; it holds no code of its own. The words that everything shares stand
+//! at the root ([`Sequence`], [`Region`], [`Window`], [`Reference`], [`Run`] …), each area in a module:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`genome`] | FASTA, bgzip, BED → sequences and regions |
+//! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models |
+//! | [`models`] | linear probes, checkpoints, devices |
+//! | [`effects`] | saturation mutagenesis, its tables and shards |
+//! | [`plot`] | heat maps, logos, tracks as SVG |
+//!
+//! Every module but [`encode`] is a feature of the same name; all are on by default. `cuda`, `metal` and
+//! `accelerate` add devices.
+//!
+//! ```
+//! use cistron::encode::SequenceBatch;
+//! use cistron::genome::Genome;
+//! use cistron::{Alphabet, Reference, Strand, Window};
+//!
+//! let genome = Genome::from_contigs("toy", [("chr1", "ACGTACGTAA")])?;
+//! let mut codes = Vec::new();
+//! genome.fetch_into(&Window::new("chr1", 6, 6, Strand::Forward)?, &mut codes)?;
+//! let batch = SequenceBatch::from_rows(&Alphabet::dna(), 6, codes)?;
+//! assert_eq!(batch.to_sequences()?[0].to_string(), "GTAANN");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[doc(inline)]
+pub use cistron_core::{
+    Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, MAX_POSITION, Observer, Reference,
+    ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, Warning, Window,
+    area_under_roc, average_precision, complement_letter, midranks, reverse_complement_letters,
+};
+#[cfg(feature = "effects")]
+#[doc(inline)]
+pub use cistron_effects as effects;
+#[doc(inline)]
+pub use cistron_encode as encode;
+#[cfg(feature = "genome")]
+#[doc(inline)]
+pub use cistron_genome as genome;
+#[cfg(feature = "models")]
+#[doc(inline)]
+pub use cistron_models as models;
+#[cfg(feature = "plot")]
+#[doc(inline)]
+pub use cistron_plot as plot;
+pub use ndarray;

@@ -185,6 +185,11 @@ impl<'a> SaturationPlan<'a> {
         [self.sequences.len(), self.length, self.evaluator.letters(), self.evaluator.outputs()]
     }
 
+    /// The letters of the model's alphabet, in the order of their codes.
+    pub fn letters(&self) -> String {
+        self.evaluator.alphabet().to_string()
+    }
+
     /// The name of the engine that runs: `closed`, `delta` or `blackbox`.
     pub fn engine(&self) -> &'static str {
         self.evaluator.name()

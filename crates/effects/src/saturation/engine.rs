@@ -68,7 +68,7 @@ impl<'a> Evaluator<'a> {
         usize::from(self.alphabet().len())
     }
 
-    fn alphabet(&self) -> &Alphabet {
+    pub(super) fn alphabet(&self) -> &Alphabet {
         &self.model.spec().alphabet
     }
 

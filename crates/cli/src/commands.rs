@@ -1,0 +1,10 @@
+//! One module a command area.
+
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod effect;
+pub(crate) mod genome;
+pub(crate) mod merge;
+pub(crate) mod model;
+pub(crate) mod probe;
+pub(crate) mod regions;

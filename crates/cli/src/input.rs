@@ -1,0 +1,274 @@
+//! The sequences that a DNA model reads, from an npz file, a genome with regions, or FASTA records.
+
+use std::path::{Path, PathBuf};
+
+use cistron::encode::{ModelSpec, NpzReader, Readout, Reduce, SequenceModel};
+use cistron::genome::{DEFAULT_MAX_MEMORY, bed, fasta, open_reference};
+use cistron::models::{LoadedModel, load_model};
+use cistron::{Alphabet, Anchor, CoreError, Observer, Reference, Region, Sequence, Strand, Warning, Window};
+use clap::{Args, ValueEnum};
+
+use crate::context::{Context, usage};
+
+/// Where the middle of a region stands in its window.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum AnchorArg {
+    /// At index width / 2
+    #[default]
+    Half,
+    /// At index width / 2 - 1
+    HalfMinusOne,
+}
+
+impl From<AnchorArg> for Anchor {
+    fn from(anchor: AnchorArg) -> Self {
+        match anchor {
+            AnchorArg::Half => Self::Half,
+            AnchorArg::HalfMinusOne => Self::HalfMinusOne,
+        }
+    }
+}
+
+/// What a genome is read from.
+#[derive(Args)]
+pub(crate) struct GenomeArgs {
+    /// Largest genome that is read into memory (plain gzip), in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_MEMORY)]
+    pub(crate) max_memory: u64,
+}
+
+/// The sequences of a model.
+#[derive(Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputArgs {
+    /// One-hot sequences: `X` (N, L, letters), optional `names`
+    #[arg(long, value_name = "NPZ", conflicts_with_all = ["fasta", "sequences"])]
+    data: Option<PathBuf>,
+    /// Genome, plain, bgzip or gzip
+    #[arg(long, value_name = "FASTA", conflicts_with = "sequences")]
+    fasta: Option<PathBuf>,
+    /// Regions of the genome; each gives the window around its middle, on the strand of column 6
+    #[arg(long, value_name = "BED", requires = "fasta")]
+    bed: Option<PathBuf>,
+    /// A region, CONTIG:START-END or CONTIG:START-END:STRAND, 0-based and half-open; may be repeated
+    #[arg(long, value_name = "REGION", requires = "fasta", conflicts_with = "bed")]
+    region: Vec<String>,
+    /// Width of the windows in bases [default: the model's input length]
+    #[arg(long, value_name = "L", requires = "fasta")]
+    width: Option<u32>,
+    /// Where the middle of a region stands in its window
+    #[arg(long, value_enum, default_value_t, requires = "fasta")]
+    anchor: AnchorArg,
+    #[command(flatten)]
+    genome: GenomeArgs,
+    /// FASTA records, each a sequence
+    #[arg(long, value_name = "FASTA")]
+    sequences: Option<PathBuf>,
+    /// Take the first N sequences only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+/// Sequences with their names, and what they were read from.
+pub(crate) struct Input {
+    pub(crate) sequences: Vec<Sequence>,
+    pub(crate) names: Vec<String>,
+    /// The name of the split if none is given.
+    pub(crate) split: String,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl InputArgs {
+    /// Reads the sequences for a model.
+    pub(crate) fn read(&self, spec: &ModelSpec, context: &Context) -> anyhow::Result<Input> {
+        let limit = self.limit.map_or(usize::MAX, |limit| limit as usize);
+        let input = if let Some(path) = &self.data {
+            read_npz(path, &spec.alphabet, limit)?
+        } else if let Some(path) = &self.sequences {
+            read_records(path, &spec.alphabet, limit)?
+        } else if let Some(path) = &self.fasta {
+            self.read_windows(path, spec, limit)?
+        } else {
+            return Err(usage("no input, expected --data, --sequences, or --fasta with --bed or --region"));
+        };
+        if input.sequences.is_empty() {
+            let files: Vec<_> = input.files.iter().map(|file| file.display().to_string()).collect();
+            anyhow::bail!("{}: no sequence found, expected at least one", files.join(", "));
+        }
+        warn_of_padding(&input, context);
+        Ok(input)
+    }
+
+    fn read_windows(&self, path: &Path, spec: &ModelSpec, limit: usize) -> anyhow::Result<Input> {
+        let width = match self.width.or(spec.input_length.map(|length| length as u32)) {
+            Some(0) => return Err(usage("--width is 0, expected at least 1")),
+            Some(width) => width,
+            None => return Err(usage("this model takes any length, expected --width L")),
+        };
+        let mut files = vec![path.to_path_buf()];
+        let regions: Vec<(Region, Option<Strand>)> = match &self.bed {
+            Some(bed) => {
+                files.push(bed.clone());
+                let rows = bed::Reader::open(bed)?.take(limit);
+                rows.map(|row| row.map(|row| (row.region, row.strand))).collect::<Result<_, _>>()?
+            }
+            None if self.region.is_empty() => return Err(usage("--fasta needs --bed or --region")),
+            None => parse_regions(&self.region)?.into_iter().take(limit).collect(),
+        };
+        let reference = open_reference(path, self.genome.max_memory)?;
+        let window = |(region, strand): &(Region, Option<Strand>)| {
+            Window::centered(region, width, self.anchor.into(), strand.unwrap_or_default())
+        };
+        let windows: Vec<Window> = regions.iter().map(window).collect();
+        let split = if self.bed.is_some() { "custom_bed" } else { "custom_windows" };
+        Ok(Input {
+            sequences: fetch_all(&*reference, &windows)?,
+            names: windows.iter().map(ToString::to_string).collect(),
+            split: split.to_owned(),
+            files,
+        })
+    }
+}
+
+/// Reads `CONTIG:START-END[:STRAND]` texts; one that does not parse is a wrong use.
+pub(crate) fn parse_regions(texts: &[String]) -> anyhow::Result<Vec<(Region, Option<Strand>)>> {
+    texts.iter().map(|text| Region::parse_with_strand(text).map_err(region_error)).collect()
+}
+
+/// A text that is no region is a wrong use; a region that cannot be is bad data.
+pub(crate) fn region_error(error: CoreError) -> anyhow::Error {
+    match error {
+        CoreError::Syntax { .. } => usage(error.to_string()),
+        other => other.into(),
+    }
+}
+
+/// Reads windows as DNA codes.
+pub(crate) fn fetch_all(reference: &dyn Reference, windows: &[Window]) -> anyhow::Result<Vec<Sequence>> {
+    let dna = Alphabet::dna();
+    let fetch = |window: &Window| {
+        let mut codes = Vec::new();
+        reference.fetch_into(window, &mut codes)?;
+        Ok(Sequence::from_codes(&dna, codes)?)
+    };
+    windows.iter().map(fetch).collect()
+}
+
+/// Reads one-hot sequences and their names.
+pub(crate) fn read_npz(path: &Path, alphabet: &Alphabet, limit: usize) -> anyhow::Result<Input> {
+    let mut file = NpzReader::open(path)?;
+    let batch = file.one_hot("X", alphabet, limit)?;
+    let names = if file.contains("names") {
+        let mut names = file.text("names")?;
+        names.truncate(batch.len());
+        names
+    } else {
+        (0..batch.len()).map(|index| format!("idx:{index}")).collect()
+    };
+    if names.len() != batch.len() {
+        anyhow::bail!("{}: {} names found, expected {}", path.display(), names.len(), batch.len());
+    }
+    Ok(Input { sequences: batch.to_sequences()?, names, split: stem(path), files: vec![path.to_path_buf()] })
+}
+
+fn read_records(path: &Path, alphabet: &Alphabet, limit: usize) -> anyhow::Result<Input> {
+    let mut input = Input {
+        sequences: Vec::new(),
+        names: Vec::new(),
+        split: stem(path),
+        files: vec![path.to_path_buf()],
+    };
+    for record in fasta::Reader::open(path)?.with_alphabet(alphabet).take(limit) {
+        let record = record?;
+        let sequence = record.to_sequence(alphabet);
+        input.sequences.push(
+            sequence
+                .map_err(|error| anyhow::anyhow!("{}: record `{}`: {error}", path.display(), record.name))?,
+        );
+        input.names.push(record.name.to_string());
+    }
+    Ok(input)
+}
+
+/// A file's name without folders and endings, as far as it can stand in the name of a result.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.trim_end_matches(".gz");
+    let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let plain: String = stem.chars().map(plain).collect();
+    if plain.is_empty() { "sequences".to_owned() } else { plain }
+}
+
+fn warn_of_padding(input: &Input, context: &Context) {
+    let empty = |sequence: &&Sequence| sequence.codes().iter().all(|&code| code >= sequence.alphabet().len());
+    let count = input.sequences.iter().filter(empty).count() as u64;
+    if count > 0 {
+        context.progress.warn(Warning::new(count, "sequences without any known letter"));
+    }
+}
+
+/// The model of a command.
+#[derive(Args)]
+pub(crate) struct ModelArgs {
+    /// A .safetensors or .pt file (a linear probe) or a folder with config.json and weights
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+}
+
+impl ModelArgs {
+    /// Loads the model and warns of what was left over.
+    pub(crate) fn load(&self, context: &Context) -> anyhow::Result<LoadedModel> {
+        let loaded = load_model(&self.model)?;
+        let extra = &loaded.report.extra;
+        if !extra.is_empty() {
+            let what = format!("tensors of {} not used: {}", self.model.display(), extra.join(", "));
+            context.progress.warn(Warning::new(extra.len() as u64, what));
+        }
+        Ok(loaded)
+    }
+}
+
+/// Which outputs of a model are wanted.
+#[derive(Args)]
+#[command(next_help_heading = "Outputs")]
+pub(crate) struct ReadoutArgs {
+    /// Head of the model [default: the first]
+    #[arg(long, value_name = "NAME")]
+    head: Option<String>,
+    /// Tracks, by name or index [default: all]
+    #[arg(long, value_name = "TRACK", value_delimiter = ',')]
+    tracks: Vec<String>,
+    /// Bins, half-open [default: all]
+    #[arg(long, value_name = "A..B", value_parser = parse_range)]
+    bins: Option<(usize, usize)>,
+    /// What becomes of the bins
+    #[arg(long, value_enum, default_value_t)]
+    reduce: ReduceArg,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum ReduceArg {
+    Keep,
+    #[default]
+    Mean,
+    Sum,
+}
+
+impl ReadoutArgs {
+    pub(crate) fn of(&self, model: &dyn SequenceModel) -> anyhow::Result<Readout> {
+        let reduce = match self.reduce {
+            ReduceArg::Keep => Reduce::Keep,
+            ReduceArg::Mean => Reduce::Mean,
+            ReduceArg::Sum => Reduce::Sum,
+        };
+        let bins = self.bins.map(|(start, end)| start..end);
+        Ok(model.spec().readout(self.head.as_deref(), &self.tracks, bins, reduce)?)
+    }
+}
+
+/// Reads `A..B`.
+pub(crate) fn parse_range(text: &str) -> Result<(usize, usize), String> {
+    let parts = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    parts.ok_or_else(|| "expected A..B with whole numbers, half-open".to_owned())
+}
