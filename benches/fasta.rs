@@ -34,7 +34,7 @@ fn sum_windows(genome: &dyn Reference, windows: u64, width: u32, seed: Seed) -> 
         codes.clear();
         let window = Window::new(contig.name.clone(), start as i64, width, Strand::Forward)?;
         genome.fetch_into(&window, &mut codes)?;
-        sum += codes.iter().map(|&code| u64::from(code)).sum::<u64>();
+        sum += u64::from(codes.iter().map(|&code| u32::from(code)).sum::<u32>());
     }
     Ok(sum)
 }

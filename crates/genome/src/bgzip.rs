@@ -14,7 +14,7 @@ use crate::text;
 /// The largest block, compressed or not.
 const BLOCK: u64 = 1 << 16;
 /// Bytes before a block's data where `BC` is its only extra field.
-const HEADER: usize = 18;
+pub(crate) const HEADER: usize = 18;
 /// Bytes that the cache of a file may hold.
 const CACHE_BYTES: usize = 16 << 20;
 

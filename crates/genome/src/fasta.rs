@@ -3,6 +3,7 @@
 mod file;
 mod index;
 mod layout;
+mod plain;
 mod record;
 mod scan;
 mod write;

@@ -10,10 +10,9 @@ use cistron_core::AtomicFile;
 use flate2::bufread::MultiGzDecoder;
 use noodles_bgzf as bgzf;
 
-use crate::GenomeError;
+use crate::{GenomeError, bgzip};
 
 const BUFFER: usize = 1 << 16;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Lines longer than this are refused instead of filling the memory.
 const LONGEST_LINE: u64 = 1 << 24;
@@ -55,11 +54,11 @@ pub fn open(path: impl AsRef<Path>) -> Result<TextReader, GenomeError> {
 /// The source's own error on its first bytes.
 pub fn decompressed(source: impl Read + Send + 'static) -> io::Result<TextReader> {
     let mut reader = BufReader::with_capacity(BUFFER, source);
-    // A pipe may hand out its first byte alone, so the two bytes of the magic number are read by themselves.
-    let mut start = [0; 2];
+    // A pipe may hand out its first byte alone, so the header is read by itself.
+    let mut start = [0; bgzip::HEADER];
     let mut have = 0;
-    while have < start.len() {
-        match reader.read(&mut start[have..]) {
+    while let Some(rest) = start.get_mut(have..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
             Ok(0) => break,
             Ok(n) => have += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -67,7 +66,11 @@ pub fn decompressed(source: impl Read + Send + 'static) -> io::Result<TextReader
         }
     }
     let whole = io::Cursor::new(start).take(have as u64).chain(reader);
-    if have == 2 && start == GZIP_MAGIC {
+    if bgzip::is_bgzip(&start) {
+        // Checks each block before it hands out its first byte, unlike the reader of gzip.
+        return Ok(Box::new(bgzf::io::Reader::new(whole)));
+    }
+    if bgzip::is_gzip(&start) {
         return Ok(Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole))));
     }
     Ok(Box::new(whole))

@@ -9,6 +9,7 @@ use cistron_core::{AtomicFile, Contig, Reference, ReferenceError};
 
 use super::index::{FastaIndex, IndexEntry};
 use super::layout::{Misfit, append_bases};
+use super::plain::PlainFile;
 use crate::bgzip::{BgzipFile, BgzipIndex, is_bgzip, is_gzip};
 use crate::positioned::PositionedFile;
 use crate::{GenomeError, text};
@@ -19,7 +20,8 @@ use crate::{GenomeError, text};
 /// index says and sequence letters elsewhere, the header above a contig names it, and the contig ends where the
 /// index says. An index that belongs to another file is therefore an error and never gives wrong bases.
 ///
-/// bgzip files are inflated by blocks; the last 16 MB of inflated blocks are kept.
+/// bgzip files are inflated by blocks; the last 16 MB of inflated blocks are kept. A plain file of at most 16 MB is
+/// kept in memory once half of it was read. The file must not change while it is open.
 ///
 /// ```
 /// use cistron_core::{Reference, Strand, Window};
@@ -45,7 +47,7 @@ pub struct FastaFile {
 
 #[derive(Debug)]
 enum Source {
-    Plain(PositionedFile),
+    Plain(PlainFile),
     Bgzip(BgzipFile),
 }
 
@@ -54,6 +56,14 @@ impl Source {
         match self {
             Self::Plain(file) => file.size(),
             Self::Bgzip(file) => file.size(),
+        }
+    }
+
+    /// The bytes of a stretch where they are in memory as they stand in the file.
+    fn kept(&self, offset: u64, length: usize) -> Option<&[u8]> {
+        match self {
+            Self::Plain(file) => file.kept(offset, length),
+            Self::Bgzip(_) => None,
         }
     }
 
@@ -147,11 +157,16 @@ impl FastaFile {
     ) -> Result<(), GenomeError> {
         let first = entry.byte_of(start);
         let length = (entry.byte_of(end - 1) + 1 - first) as usize;
-        if scratch.len() < length {
-            scratch.resize(length, 0);
-        }
-        let raw = scratch.get_mut(..length).unwrap_or_default();
-        self.source.read_exact_at(&self.file, raw, first)?;
+        let raw = if let Some(kept) = self.source.kept(first, length) {
+            kept
+        } else {
+            if scratch.len() < length {
+                scratch.resize(length, 0);
+            }
+            let raw = scratch.get_mut(..length).unwrap_or_default();
+            self.source.read_exact_at(&self.file, raw, first)?;
+            raw
+        };
         append_bases(entry, start, raw, letters)
             .map_err(|Misfit { position, problem }| self.wrong_index(entry, position, problem))
     }
@@ -262,7 +277,7 @@ fn open_source(path: &Path, name: &str, prefer: Prefer) -> Result<Source, Genome
     let file = PositionedFile::open(path).map_err(|error| GenomeError::read(name, error))?;
     let start = file.read_at_most(0, 18).map_err(|error| GenomeError::read(name, error))?;
     if !is_gzip(&start) {
-        return Ok(Source::Plain(file));
+        return Ok(Source::Plain(PlainFile::new(file)));
     }
     if !is_bgzip(&start) {
         return Err(GenomeError::PlainGzip { file: name.to_owned() });
