@@ -225,4 +225,4 @@ fn shape_text(shape: &[Option<usize>]) -> String {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -377,4 +377,4 @@ impl GradientModel for LinearProbe {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

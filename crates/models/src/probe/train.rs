@@ -91,7 +91,7 @@ impl ProbeTraining {
     pub const POSITIONAL_L2: f64 = 1e-3;
 
     /// The default penalty of a probe with k-mers: there are more weights than most training sets can settle.
-    pub const KMER_L2: f64 = 0.02;
+    pub const KMER_L2: f64 = 0.005;
 
     fn penalty(&self) -> f64 {
         self.l2.unwrap_or(match self.kind {
@@ -451,7 +451,7 @@ fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
         ab += a * b;
     }
     let correlation = ab / (aa.sqrt() * bb.sqrt());
-    correlation.is_finite().then_some(correlation)
+    correlation.is_finite().then_some(correlation.clamp(-1.0, 1.0))
 }
 
 /// The nearest number that 32 bits hold.
@@ -460,4 +460,4 @@ fn narrow(value: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn deep_nesting_and_sharing_stay_small() {
         // A million tuples, each around the last, and a tuple of the same value over and over.
-        let deep = [&b"\x80\x02)"[..], &[0x85; 1_000_000], b"."].concat();
+        let deep = [&b"\x80\x02)"[..], &vec![0x85; 1_000_000], b"."].concat();
         assert!(Pickle::run(&deep).is_ok());
         let shared = [&b"\x80\x02)q\x00"[..], &b"h\x00\x86q\x00".repeat(100_000), b"."].concat();
         assert!(Pickle::run(&shared).is_ok());
