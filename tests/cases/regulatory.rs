@@ -139,6 +139,9 @@ fn promoter_probes_reach_their_figures_with_default_options() {
     }
 }
 
+/// The index of the start of transcription in each window.
+const TRANSCRIPTION_START: usize = 120;
+
 /// The importance of each letter (L): minus the mean effect of the four letters there, so that a letter whose
 /// loss lowers the logit is positive.
 fn importance(probe: &LinearProbe, letters: &str) -> Vec<f64> {
@@ -173,16 +176,19 @@ fn mutagenesis_of_active_promoters_finds_the_minus_ten_box() {
             *totals.entry(&test.letters[i][start..start + 6]).or_default() += sum;
         }
     }
-    let mut t: Vec<_> = totals.iter().collect();
-    t.sort_by(|a, b| b.1.total_cmp(a.1));
-    println!("totals {:?}", &t[..8]);
-    let mut words: Vec<_> = votes.iter().collect();
-    words.sort_by_key(|(word, starts)| (std::cmp::Reverse(starts.len()), **word));
-    for (w, s) in words.iter().take(8) {
-        let mut s = (*s).clone();
-        s.sort_unstable();
-        println!("{w} {} {s:?}", s.len());
-    }
+    let mut words: Vec<_> = votes.iter().map(|(word, starts)| (starts.len(), *word)).collect();
+    words.sort_unstable();
+    words.reverse();
+    println!("votes: {:?}", &words[..6]);
+    assert_eq!(words[0].1, "TATAAT");
+    assert!(words[0].0 > 2 * words[1].0 - 1, "TATAAT stands out: {:?}", &words[..2]);
+    // So it does when all occurrences count, not only the best of each promoter.
+    let strongest = totals.iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+    assert_eq!(*strongest.0, "TATAAT");
+    // The box begins 13 or 12 bases before the start of transcription.
+    let count = |start| votes["TATAAT"].iter().filter(|found| **found == start).count();
+    let place = (0..145).max_by_key(|start| count(*start)).unwrap();
+    assert!([TRANSCRIPTION_START - 13, TRANSCRIPTION_START - 12].contains(&place), "{place}");
 }
 
 fn pearson(a: &[f64], b: &[f64]) -> f64 {
