@@ -192,9 +192,9 @@ pub struct TrainedProbe {
 /// let sequences = random_sequences(&Alphabet::dna(), 500, 10, &[], Seed::new(1))?;
 /// let targets: Vec<f64> = sequences.codes().column(0).iter().map(|&c| f64::from(u8::from(c == 0))).collect();
 /// let data = ProbeData { sequences: &sequences, targets: &targets };
-/// let options = ProbeTraining { kind: ProbeKind::Positional, ..Default::default() };
+/// let options = ProbeTraining { kind: ProbeKind::Positional, batch: 20, ..Default::default() };
 /// let trained = train_probe(&data, &data, &options, Run::default())?;
-/// assert_eq!(trained.history[trained.best_epoch].validation_metric, 1.0);
+/// assert!(trained.history[trained.best_epoch].validation_metric > 0.99);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn train_probe(
