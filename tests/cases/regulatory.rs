@@ -5,6 +5,8 @@
 //! MAVE-NN. The figures to reach were measured with scikit-learn 1.9.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};

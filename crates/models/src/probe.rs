@@ -140,6 +140,7 @@ pub struct LinearProbe {
     positional: Option<Array2<f64>>,
     kmer: Option<KmerWeights>,
     bias: f64,
+    target: Option<ProbeTarget>,
 }
 
 /// The mean part with its two layers multiplied out.
@@ -174,7 +175,7 @@ impl LinearProbe {
         let constant = through.sum::<f64>() + weights.classifier_bias;
         let spec = ModelSpec::scalar(Alphabet::dna(), None, TRACK);
         let mean = Some(MeanPart { weights, effect, constant });
-        Ok(Self { spec, mean, positional: None, kmer: None, bias: 0.0 })
+        Ok(Self { spec, mean, positional: None, kmer: None, bias: 0.0, target: None })
     }
 
     /// A probe of a positional part (L, 4), a k-mer part or both.
@@ -200,7 +201,7 @@ impl LinearProbe {
         finite("bias", [&bias])?;
         let positional = positional.map(|weights| weights.as_standard_layout().into_owned());
         let spec = ModelSpec::scalar(Alphabet::dna(), positional.as_ref().map(Array2::nrows), TRACK);
-        Ok(Self { spec, mean: None, positional, kmer, bias })
+        Ok(Self { spec, mean: None, positional, kmer, bias, target: None })
     }
 
     /// Reads a probe from a checkpoint.
@@ -232,6 +233,17 @@ impl LinearProbe {
             (None, Some(_)) => ProbeKind::Kmer,
             (Some(_), Some(_)) => ProbeKind::KmerPositional,
         }
+    }
+
+    /// What the probe was trained to predict; `None` where nobody said, as in PyTorch's files.
+    pub fn target(&self) -> Option<ProbeTarget> {
+        self.target
+    }
+
+    /// The same probe, known to predict this.
+    #[must_use]
+    pub fn with_target(self, target: ProbeTarget) -> Self {
+        Self { target: Some(target), ..self }
     }
 
     /// The layers of the mean part.

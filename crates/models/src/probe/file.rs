@@ -23,10 +23,14 @@ impl LinearProbe {
     /// [`ModelsError::MissingTensors`] with every name that is not there, [`ModelsError::TensorShape`],
     /// [`ModelsError::NonFinite`], or [`ModelsError::Format`] for a header of another kind or version.
     pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<(Self, LoadReport), ModelsError> {
-        match kind(checkpoint)? {
+        let (probe, report) = match kind(checkpoint)? {
             ProbeKind::Mean => read_mean(checkpoint),
             kind => read_parts(checkpoint, kind),
-        }
+        }?;
+        let target = checkpoint.metadata("target").filter(|_| is_ours(checkpoint)).map(|target| {
+            target.parse().map_err(|_| header_problem(checkpoint, "target", target, "class or value"))
+        });
+        Ok((Self { target: target.transpose()?, ..probe }, report))
     }
 
     /// The probe as a checkpoint.
@@ -68,23 +72,32 @@ impl LinearProbe {
         for (key, value) in [("format", FORMAT), ("version", VERSION), ("kind", self.kind().name())] {
             checkpoint.set_metadata(key, value);
         }
+        if let Some(target) = self.target {
+            checkpoint.set_metadata("target", target.name());
+        }
         checkpoint
     }
 }
 
+/// Whether the header is one that we write.
+fn is_ours(checkpoint: &Checkpoint) -> bool {
+    checkpoint.metadata("format") == Some(FORMAT)
+}
+
+fn header_problem(checkpoint: &Checkpoint, key: &str, found: &str, expected: &str) -> ModelsError {
+    ModelsError::format(checkpoint.path(), format!("header says {key} `{found}`, expected {expected}"))
+}
+
 /// What a checkpoint says that it is, or else seems to be.
 fn kind(checkpoint: &Checkpoint) -> Result<ProbeKind, ModelsError> {
-    let problem = |what, found: &str, expected: &str| {
-        ModelsError::format(checkpoint.path(), format!("header says {what} `{found}`, expected {expected}"))
-    };
-    if checkpoint.metadata("format") == Some(FORMAT) {
+    if is_ours(checkpoint) {
         let version = checkpoint.metadata("version").unwrap_or_default();
         if version != VERSION {
-            return Err(problem("version", version, VERSION));
+            return Err(header_problem(checkpoint, "version", version, VERSION));
         }
         let name = checkpoint.metadata("kind").unwrap_or_default();
         let names = ProbeKind::ALL.map(ProbeKind::name).join(", ");
-        return name.parse().map_err(|_| problem("kind", name, &names));
+        return name.parse().map_err(|_| header_problem(checkpoint, "kind", name, &names));
     }
     let has = |name: &str| checkpoint.tensors().any(|(found, _)| found.ends_with(name));
     Ok(match (has(POSITIONAL), has(KMER)) {
@@ -136,10 +149,7 @@ fn read_kmers(checkpoint: &Checkpoint) -> Result<KmerWeights, ModelsError> {
         expected: "[4^k] with k from 1 to 8".to_owned(),
     })?;
     let header = |key, expected: &str, fits: bool| match checkpoint.metadata(key) {
-        Some(found) if !fits => Err(ModelsError::format(
-            checkpoint.path(),
-            format!("header says {key} `{found}`, expected {expected}"),
-        )),
+        Some(found) if !fits => Err(header_problem(checkpoint, key, found, expected)),
         _ => Ok(()),
     };
     header("k", &k.to_string(), checkpoint.metadata("k") == Some(&k.to_string()))?;

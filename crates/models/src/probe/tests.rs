@@ -178,7 +178,10 @@ proptest! {
                 checkpoint.insert(name, Tensor::from_f64(tensor.shape(), &values).unwrap());
             }
         }
-        let (probe, _) = LinearProbe::from_checkpoint(&checkpoint).unwrap();
+        let (mut probe, _) = LinearProbe::from_checkpoint(&checkpoint).unwrap();
+        if narrow {
+            probe = probe.with_target(ProbeTarget::Value);
+        }
         probe.save(&path).unwrap();
         let (back, report) = LinearProbe::load(&path).unwrap();
         prop_assert_eq!(&back, &probe);
@@ -270,6 +273,7 @@ fn parts_are_checked() {
     let weights = MeanWeights { projection, projection_bias, classifier: vec![0.0; 3], classifier_bias: 0.0 };
     assert!(LinearProbe::from_mean(weights).is_err());
     assert_eq!("kmer+positional".parse::<ProbeKind>().unwrap(), ProbeKind::KmerPositional);
+    assert_eq!("value".parse::<ProbeTarget>().unwrap(), ProbeTarget::Value);
     assert!("cnn".parse::<ProbeKind>().is_err());
 }
 
@@ -338,6 +342,7 @@ fn malformed_checkpoints_are_refused_with_what_is_wrong() {
         header("both_strands", "maybe"),
         "checkpoint: header says both_strands `maybe`, expected true or false"
     );
+    assert_eq!(header("target", "rank"), "checkpoint: header says target `rank`, expected class or value");
 }
 
 #[test]

@@ -1,146 +1,22 @@
 use cistron_core::{Run, area_under_roc};
 use cistron_encode::SequenceBatch;
 
-use super::{LinearProbe, ProbeKind, check_k, wrong};
+use super::{LinearProbe, ProbeKind};
 use crate::ModelsError;
 
 mod adam;
+mod data;
 mod mean;
+mod options;
 mod sparse;
 
+pub use data::ProbeData;
+pub use options::{ProbeTarget, ProbeTraining};
+
 use adam::Adam;
+use data::{Scale, Scaled, check_data};
 use mean::MeanTrainee;
 use sparse::SparseTrainee;
-
-/// What the numbers to be predicted are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProbeTarget {
-    /// 0 or 1. The loss is the binary cross-entropy of the logit, training stops on the area under the ROC
-    /// curve.
-    #[default]
-    Class,
-    /// Any number. The loss is the squared error, training stops on the Pearson correlation.
-    Value,
-}
-
-impl ProbeTarget {
-    /// The name on the command line and in files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Class => "class",
-            Self::Value => "value",
-        }
-    }
-}
-
-impl std::fmt::Display for ProbeTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for ProbeTarget {
-    type Err = ModelsError;
-
-    fn from_str(text: &str) -> Result<Self, ModelsError> {
-        [Self::Class, Self::Value]
-            .into_iter()
-            .find(|target| target.name() == text)
-            .ok_or_else(|| wrong("target", text.to_owned(), "class or value"))
-    }
-}
-
-/// Sequences and the number of each that a probe shall predict.
-#[derive(Clone, Copy, Debug)]
-pub struct ProbeData<'a> {
-    /// The sequences (N).
-    pub sequences: &'a SequenceBatch,
-    /// The numbers (N).
-    pub targets: &'a [f64],
-}
-
-/// How a probe is trained.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProbeTraining {
-    /// The parts of the probe. Default: mean.
-    pub kind: ProbeKind,
-    /// The length of k-mers, 1 to 8. Default: 6.
-    pub k: usize,
-    /// Whether a k-mer and its reverse complement share a weight. Default: no.
-    pub both_strands: bool,
-    /// What the targets are. Default: classes.
-    pub target: ProbeTarget,
-    /// The penalty `l2/2 · Σ w²` on all weights (not on the biases of positional and k-mer probes), added to the
-    /// mean loss. Default (`None`): 0 for the mean, [`Self::POSITIONAL_L2`] for positional probes and
-    /// [`Self::KMER_L2`] for those with k-mers.
-    pub l2: Option<f64>,
-    /// The number of hidden units of a mean probe. Default: 128.
-    pub hidden: usize,
-    /// The largest number of passes over the training data. Default: 50.
-    pub epochs: usize,
-    /// The step of Adam. Default: 1e-3.
-    pub learning_rate: f64,
-    /// The number of sequences of a step. Default: 256.
-    pub batch: usize,
-    /// The number of epochs without a better validation metric after which training stops. Default: 5.
-    pub patience: usize,
-}
-
-impl ProbeTraining {
-    /// The default penalty of a positional probe.
-    pub const POSITIONAL_L2: f64 = 1e-3;
-
-    /// The default penalty of a probe with k-mers: there are more weights than most training sets can settle.
-    pub const KMER_L2: f64 = 0.005;
-
-    fn penalty(&self) -> f64 {
-        self.l2.unwrap_or(match self.kind {
-            ProbeKind::Mean => 0.0,
-            ProbeKind::Positional => Self::POSITIONAL_L2,
-            ProbeKind::Kmer | ProbeKind::KmerPositional => Self::KMER_L2,
-        })
-    }
-
-    fn check(&self) -> Result<(), ModelsError> {
-        check_k(self.k)?;
-        let counts = [
-            ("hidden", self.hidden),
-            ("epochs", self.epochs),
-            ("batch", self.batch),
-            ("patience", self.patience),
-        ];
-        for (option, value) in counts {
-            if value == 0 {
-                return Err(wrong(option, "0".to_owned(), "at least 1"));
-            }
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return Err(wrong("learning rate", self.learning_rate.to_string(), "a finite number above 0"));
-        }
-        let l2 = self.penalty();
-        if !(l2.is_finite() && l2 >= 0.0) {
-            return Err(wrong("l2", l2.to_string(), "a finite number from 0"));
-        }
-        Ok(())
-    }
-}
-
-impl Default for ProbeTraining {
-    fn default() -> Self {
-        Self {
-            kind: ProbeKind::default(),
-            k: 6,
-            both_strands: false,
-            target: ProbeTarget::default(),
-            l2: None,
-            hidden: 128,
-            epochs: 50,
-            learning_rate: 1e-3,
-            batch: 256,
-            patience: 5,
-        }
-    }
-}
 
 /// What one pass over the training data came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -181,7 +57,7 @@ pub struct TrainedProbe {
 /// a target that is not finite or (classes) neither 0 nor 1, a class that is missing, or values that are all
 /// equal; [`ModelsError::Model`] for sequences that are no DNA; [`ModelsError::Cancelled`].
 ///
-/// **Cost**: an epoch takes about 2 ns a letter (k-mers), less for the other kinds.
+/// **Cost**: an epoch takes about 5 ns a letter for k-mers with positions, less for the other kinds, on one thread.
 ///
 /// ```
 /// use cistron_core::{Alphabet, Run, Seed};
@@ -192,9 +68,9 @@ pub struct TrainedProbe {
 /// let sequences = random_sequences(&Alphabet::dna(), 500, 10, &[], Seed::new(1))?;
 /// let targets: Vec<f64> = sequences.codes().column(0).iter().map(|&c| f64::from(u8::from(c == 0))).collect();
 /// let data = ProbeData { sequences: &sequences, targets: &targets };
-/// let options = ProbeTraining { kind: ProbeKind::Positional, ..Default::default() };
+/// let options = ProbeTraining { kind: ProbeKind::Positional, batch: 20, ..Default::default() };
 /// let trained = train_probe(&data, &data, &options, Run::default())?;
-/// assert_eq!(trained.history[trained.best_epoch].validation_metric, 1.0);
+/// assert!(trained.history[trained.best_epoch].validation_metric > 0.99);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn train_probe(
@@ -250,83 +126,6 @@ trait Trainee: Sync {
     fn probe(&self, weights: &[f64], scale: Scale) -> Result<LinearProbe, ModelsError>;
 }
 
-/// How targets are made comparable: `target = shift + factor · scaled`.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    shift: f64,
-    factor: f64,
-}
-
-impl Scale {
-    fn of(targets: &[f64], target: ProbeTarget) -> Result<Self, ModelsError> {
-        if target == ProbeTarget::Class {
-            return Ok(Self { shift: 0.0, factor: 1.0 });
-        }
-        let n = targets.len() as f64;
-        let shift = targets.iter().sum::<f64>() / n;
-        let factor = (targets.iter().map(|target| (target - shift).powi(2)).sum::<f64>() / n).sqrt();
-        if factor.is_finite() && factor > 0.0 {
-            return Ok(Self { shift, factor });
-        }
-        let problem = format!("targets have standard deviation {factor}, expected a finite number above 0");
-        Err(ModelsError::Data { set: "training", problem })
-    }
-}
-
-struct Scaled<'a> {
-    sequences: &'a SequenceBatch,
-    targets: Vec<f64>,
-    scale: Scale,
-}
-
-impl<'a> Scaled<'a> {
-    fn new(data: &ProbeData<'a>, scale: Scale) -> Self {
-        let targets = data.targets.iter().map(|target| (target - scale.shift) / scale.factor).collect();
-        Self { sequences: data.sequences, targets, scale }
-    }
-
-    /// The bias that predicts the mean.
-    fn start(&self, options: &ProbeTraining) -> f64 {
-        let mean = self.targets.iter().sum::<f64>() / self.targets.len() as f64;
-        match options.target {
-            ProbeTarget::Class => (mean / (1.0 - mean)).ln(),
-            ProbeTarget::Value => mean,
-        }
-    }
-}
-
-fn check_data(
-    set: &'static str,
-    data: &ProbeData<'_>,
-    width: usize,
-    target: ProbeTarget,
-) -> Result<(), ModelsError> {
-    let refuse = |problem| Err(ModelsError::Data { set, problem });
-    let spec = cistron_encode::ModelSpec::scalar(cistron_core::Alphabet::dna(), Some(width), super::TRACK);
-    spec.check(data.sequences.alphabet(), data.sequences.width())?;
-    let (n, targets) = (data.sequences.len(), data.targets);
-    if targets.len() != n {
-        return refuse(format!("{n} sequences have {} targets, expected one each", targets.len()));
-    }
-    if n == 0 {
-        return refuse("found no sequence, expected at least 1".to_owned());
-    }
-    if let Some(row) = targets.iter().position(|target| !target.is_finite()) {
-        return refuse(format!("target of row {row} is {}, expected a finite number", targets[row]));
-    }
-    if target == ProbeTarget::Value {
-        return Ok(());
-    }
-    if let Some(row) = targets.iter().position(|&target| target != 0.0 && target != 1.0) {
-        return refuse(format!("target of row {row} is {}, expected 0 or 1", targets[row]));
-    }
-    match targets.iter().filter(|&&target| target == 1.0).count() {
-        0 => refuse(format!("all {n} targets are 0, expected both classes")),
-        ones if ones == n => refuse(format!("all {n} targets are 1, expected both classes")),
-        _ => Ok(()),
-    }
-}
-
 /// The loss of a logit and its derivative.
 fn loss(logit: f64, target: f64, kind: ProbeTarget) -> (f64, f64) {
     match kind {
@@ -375,7 +174,7 @@ fn fit<T: Trainee>(
         }
     }
     run.observer.end();
-    let probe = trainee.probe(&best.1, training.scale)?;
+    let probe = trainee.probe(&best.1, training.scale)?.with_target(options.target);
     Ok(TrainedProbe { probe, history, best_epoch: best.0 })
 }
 
