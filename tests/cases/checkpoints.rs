@@ -1,5 +1,4 @@
 //! Probe checkpoints that PyTorch 2.15 and safetensors wrote: the same weights in each format.
-#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
 

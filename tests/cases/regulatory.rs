@@ -3,7 +3,6 @@
 //! Promoters of E. coli: Urtecho et al., eLife 92558 (windows of 150 bases, the start of transcription at index
 //! 120; active from 0.25 on). lac promoter: Kinney et al. 2010, doi:10.1073/pnas.1004290107, in the table of
 //! MAVE-NN. The figures to reach were measured with scikit-learn 1.9.
-#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use cistron::encode::{ModelSpec, NpzReader, Readout, Reduce, SequenceModel};
 use cistron::genome::{DEFAULT_MAX_MEMORY, bed, fasta, open_reference};
 use cistron::models::{LoadedModel, load_model};
@@ -92,8 +93,8 @@ impl InputArgs {
             return Err(usage("no input, expected --data, --sequences, or --fasta with --bed or --region"));
         };
         if input.sequences.is_empty() {
-            let files: Vec<_> = input.files.iter().map(|file| file.display().to_string()).collect();
-            anyhow::bail!("{}: no sequence found, expected at least one", files.join(", "));
+            let file = input.files.last().map_or(Path::new(""), PathBuf::as_path);
+            anyhow::bail!("{}: no sequence found, expected at least one", file.display());
         }
         warn_of_padding(&input, context);
         Ok(input)
@@ -105,21 +106,17 @@ impl InputArgs {
             Some(width) => width,
             None => return Err(usage("this model takes any length, expected --width L")),
         };
+        let reference = open_reference(path, self.genome.max_memory)?;
+        let shape = WindowShape { width, anchor: self.anchor.into() };
         let mut files = vec![path.to_path_buf()];
-        let regions: Vec<(Region, Option<Strand>)> = match &self.bed {
+        let windows = match &self.bed {
             Some(bed) => {
                 files.push(bed.clone());
-                let rows = bed::Reader::open(bed)?.take(limit);
-                rows.map(|row| row.map(|row| (row.region, row.strand))).collect::<Result<_, _>>()?
+                windows_of_bed(bed, &*reference, shape, limit)?
             }
             None if self.region.is_empty() => return Err(usage("--fasta needs --bed or --region")),
-            None => parse_regions(&self.region)?.into_iter().take(limit).collect(),
+            None => windows_of_texts(&self.region, &*reference, shape, limit)?,
         };
-        let reference = open_reference(path, self.genome.max_memory)?;
-        let window = |(region, strand): &(Region, Option<Strand>)| {
-            Window::centered(region, width, self.anchor.into(), strand.unwrap_or_default())
-        };
-        let windows: Vec<Window> = regions.iter().map(window).collect();
         let split = if self.bed.is_some() { "custom_bed" } else { "custom_windows" };
         Ok(Input {
             sequences: fetch_all(&*reference, &windows)?,
@@ -130,9 +127,50 @@ impl InputArgs {
     }
 }
 
-/// Reads `CONTIG:START-END[:STRAND]` texts; one that does not parse is a wrong use.
-pub(crate) fn parse_regions(texts: &[String]) -> anyhow::Result<Vec<(Region, Option<Strand>)>> {
-    texts.iter().map(|text| Region::parse_with_strand(text).map_err(region_error)).collect()
+/// How a region becomes a window.
+#[derive(Clone, Copy)]
+pub(crate) struct WindowShape {
+    pub(crate) width: u32,
+    pub(crate) anchor: Anchor,
+}
+
+impl WindowShape {
+    fn over(self, region: &Region, strand: Option<Strand>) -> Window {
+        Window::centered(region, self.width, self.anchor, strand.unwrap_or_default())
+    }
+}
+
+/// The windows of a BED file's rows; a contig that the genome lacks is an error with the row's line.
+pub(crate) fn windows_of_bed(
+    path: &Path,
+    reference: &dyn Reference,
+    shape: WindowShape,
+    limit: usize,
+) -> anyhow::Result<Vec<Window>> {
+    let mut rows = bed::Reader::open(path)?;
+    let mut windows = Vec::new();
+    while windows.len() < limit {
+        let Some(row) = rows.next().transpose()? else { break };
+        reference
+            .find(row.region.contig())
+            .with_context(|| format!("{}:{}:1", path.display(), rows.line()))?;
+        windows.push(shape.over(&row.region, row.strand));
+    }
+    Ok(windows)
+}
+
+fn windows_of_texts(
+    texts: &[String],
+    reference: &dyn Reference,
+    shape: WindowShape,
+    limit: usize,
+) -> anyhow::Result<Vec<Window>> {
+    let window = |text: &String| {
+        let (region, strand) = Region::parse_with_strand(text).map_err(region_error)?;
+        reference.find(region.contig()).with_context(|| format!("--region {text}"))?;
+        Ok(shape.over(&region, strand))
+    };
+    texts.iter().take(limit).map(window).collect()
 }
 
 /// A text that is no region is a wrong use; a region that cannot be is bad data.

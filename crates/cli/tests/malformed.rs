@@ -27,18 +27,21 @@ fn refuse(bench: &Bench, arguments: &str, code: i32, expected: &str) {
 #[test]
 fn regions_that_are_none() {
     let cases: [(&[u8], &str); 12] = [
-        (b"", "no sequence found, expected at least one"),
-        (b"# nothing\n", "no sequence found, expected at least one"),
-        (b"chr1\t10\n", "bad.bed:1:"),
-        (b"chr1 10 20\n", "bad.bed:1:"),
+        (b"", "bad.bed: no sequence found, expected at least one"),
+        (b"# nothing\n", "bad.bed: no sequence found, expected at least one"),
+        (b"chr1\t10\n", "bad.bed:1:3: found 2 columns, expected at least 3: contig, start, end"),
+        (b"chr1 10 20\n", "bad.bed:1:1: found columns separated by blanks, expected tabs"),
         (b"chr1\t20\t10\n", "bad.bed:1:3: end 10 is below start 20"),
-        (b"chr1\t1\t2\nchr1\t-5\t10\n", "bad.bed:2:2:"),
-        (b"chr1\t1e3\t2000\n", "bad.bed:1:2:"),
-        (b"chr1\t1.0\t2\n", "bad.bed:1:2:"),
-        (b"chr1\t1\t99999999999999999999\n", "bad.bed:1:3:"),
-        (b"\t1\t2\n", "bad.bed:1:1:"),
-        (b"chr1\t1\t2\t\xff\xfe\n", "bad.bed:1:4:"),
-        (b"chrX\t1\t2\n", "contig `chrX` is not in genome.fa"),
+        (b"chr1\t1\t2\nchr1\t-5\t10\n", "bad.bed:2:2: start is `-5`, expected a number in decimal digits"),
+        (b"chr1\t1e3\t2000\n", "bad.bed:1:2: start is `1e3`, expected a number in decimal digits"),
+        (b"chr1\t1.0\t2\n", "bad.bed:1:2: start is `1.0`, expected a number in decimal digits"),
+        (
+            b"chr1\t1\t99999999999999999999\n",
+            "bad.bed:1:3: end is `99999999999999999999`, expected at most 281474976710656",
+        ),
+        (b"\t1\t2\n", "bad.bed:1:1: found no contig name, expected one"),
+        (b"chr1\t1\t2\t\xff\xfe\n", "bad.bed:1:4: found byte 0xFF, expected UTF-8 text"),
+        (b"chrX\t1\t2\n", "bad.bed:1:1: contig `chrX` is not in genome.fa"),
     ];
     for (bytes, expected) in cases {
         let bench = Bench::new();
@@ -50,15 +53,30 @@ fn regions_that_are_none() {
 #[test]
 fn genomes_that_are_none() {
     let cases: [(&[u8], &str); 9] = [
-        (b"", "bad.fa"),
-        (b"ACGT\n", "bad.fa:1"),
-        (b";c\n>a\nAC\n", "bad.fa:1"),
-        (b">a\nACGT\nAC\nACGT\n", "bad.fa:3"),
-        (b">a\nACGT\n\nACGT\n", "bad.fa:3"),
-        (b">a\nAC\nACGT\n", "bad.fa:3"),
-        (b">a\nAC GT\n", "bad.fa:2:3"),
-        (b">\nACGT\n", "bad.fa:1"),
-        (b">a\nACGT\n>a\nACGT\n", "bad.fa:3"),
+        (b"", "bad.fa: no FASTA record, expected a line that starts with `>`"),
+        (b"ACGT\n", "bad.fa:1:1: found `A` before the first record, expected a line that starts with `>`"),
+        (
+            b";c\n>a\nAC\n",
+            "bad.fa:1:1: found `;` before the first record, expected a line that starts with `>`",
+        ),
+        (
+            b">a\nACGT\nAC\nACGT\n",
+            "bad.fa:3:3: found a line of 2 letters inside record `a`, expected 4 in each line but the last",
+        ),
+        (
+            b">a\nACGT\n\nACGT\n",
+            "bad.fa:3:1: found a blank line inside record `a`, expected sequence or the next `>`",
+        ),
+        (
+            b">a\nAC\nACGT\n",
+            "bad.fa:3:3: found a line of 4 letters in record `a`, expected at most 2 as in its first",
+        ),
+        (b">a\nAC GT\n", "bad.fa:2:3: found a blank in a sequence line, expected a sequence letter"),
+        (b">\nACGT\n", "bad.fa:1:2: found no name after `>`, expected one"),
+        (
+            b">a\nACGT\n>a\nACGT\n",
+            "bad.fa:3:2: found record `a` again, expected each name once (first at line 1)",
+        ),
     ];
     for (bytes, expected) in cases {
         let bench = Bench::new();
@@ -72,12 +90,27 @@ fn genomes_that_are_none() {
 #[test]
 fn indices_that_do_not_fit() {
     let cases = [
-        ("chr1\t39\n", "genome.fa.fai:1"),
-        ("chr1\t39\t12\t0\t0\n", "genome.fa.fai:1"),
-        ("chr1\tx\t12\t16\t17\n", "genome.fa.fai:1:2"),
-        ("chr1\t99999999999999999999\t12\t16\t17\n", "genome.fa.fai:1:2"),
-        ("chr1\t39\t9\t16\t17\nchr2\t10\t60\t10\t11\n", "genome.fa"),
-        ("chr1\t390\t12\t16\t17\n", "genome.fa"),
+        (
+            "chr1\t39\n",
+            "genome.fa.fai:1:2: found 2 columns, expected 5: name, length, offset, line bases, line width",
+        ),
+        (
+            "chr1\t39\t12\t0\t0\n",
+            "genome.fa.fai:1:4: found 0 bases in a line of a contig of 39 bases, expected at least 1",
+        ),
+        ("chr1\tx\t12\t16\t17\n", "genome.fa.fai:1:2: length `x` is no number, expected digits"),
+        (
+            "chr1\t99999999999999999999\t12\t16\t17\n",
+            "genome.fa.fai:1:2: length `99999999999999999999` is no number, expected digits, at most 281474976710656",
+        ),
+        (
+            "chr1\t39\t9\t16\t17\nchr2\t10\t60\t10\t11\n",
+            "genome.fa: contig `chr1` at position 0: no header with this name stands above it",
+        ),
+        (
+            "chr1\t390\t12\t16\t17\n",
+            "genome.fa.fai:1:3: contig `chr1` ends at byte 426, expected at most 71, the size of genome.fa",
+        ),
     ];
     for (index, expected) in cases {
         let bench = Bench::new();
@@ -102,11 +135,26 @@ fn models_that_are_none() {
         mean(&|checkpoint| checkpoint.insert(name, tensor(shape, values)))
     };
     let cases = [
-        (with("proj.weight", &[2, 4], &[0.5, 0.5, 0.5, f64::NAN, 0.5, 0.5, 0.5, 0.5]), "proj.weight"),
-        (with("proj.weight", &[2, 3], &[0.5; 6]), "proj.weight"),
-        (with("classifier.weight", &[1, 3], &[0.5; 3]), "classifier.weight"),
-        (with("classifier.bias", &[2], &[0.5; 2]), "classifier.bias"),
-        (with("proj.bias", &[2], &[f64::INFINITY, 0.0]), "proj.bias"),
+        (
+            with("proj.weight", &[2, 4], &[0.5, 0.5, 0.5, f64::NAN, 0.5, 0.5, 0.5, 0.5]),
+            "probe.safetensors: tensor `proj.weight` holds NaN at index [0, 3], expected finite numbers",
+        ),
+        (
+            with("proj.weight", &[2, 3], &[0.5; 6]),
+            "probe.safetensors: tensor `proj.weight` has shape [2, 3], expected [2, 4]",
+        ),
+        (
+            with("classifier.weight", &[1, 3], &[0.5; 3]),
+            "probe.safetensors: tensor `proj.weight` has shape [2, 4], expected [3, 4]",
+        ),
+        (
+            with("classifier.bias", &[2], &[0.5; 2]),
+            "probe.safetensors: tensor `classifier.bias` has shape [2], expected [1]",
+        ),
+        (
+            with("proj.bias", &[2], &[f64::INFINITY, 0.0]),
+            "probe.safetensors: tensor `proj.bias` holds inf at index [0], expected finite numbers",
+        ),
     ];
     for (checkpoint, expected) in cases {
         let bench = Bench::new();
@@ -126,7 +174,7 @@ fn models_that_are_none() {
         2,
         "cannot be used multiple times",
     );
-    refuse(&good, "model info --model none.pt", 1, "none.pt");
+    refuse(&good, "model info --model none.pt", 1, "none.pt: No such file or directory");
 }
 
 #[test]
@@ -164,12 +212,12 @@ fn training_data_that_cannot_be_learned() {
     };
     let train = "probe train --train X.npz --valid X.npz -o p.safetensors";
     npz(&[1.0, 1.0]);
-    refuse(&bench, train, 1, "expected both classes");
+    refuse(&bench, train, 1, "X.npz: all 2 targets are 1, expected both classes");
     npz(&[0.0, 0.5]);
-    refuse(&bench, train, 1, "target of row 1 is 0.5, expected 0 or 1");
+    refuse(&bench, train, 1, "X.npz: target of row 1 is 0.5, expected 0 or 1");
     npz(&[0.0, f64::NAN]);
-    refuse(&bench, train, 1, "target of row 1 is NaN, expected a finite number");
-    refuse(&bench, &format!("{train} --k 9 --kind kmer"), 1, "9");
+    refuse(&bench, train, 1, "X.npz: target of row 1 is NaN, expected a finite number");
+    refuse(&bench, &format!("{train} --k 9 --kind kmer"), 2, "option k is 9, expected 1 to 8");
     assert!(!bench.path("p.safetensors").exists());
 }
 
@@ -212,11 +260,14 @@ fn wrong_uses_end_with_two() {
 fn regions_that_do_not_exist_are_bad_data() {
     let bench = Bench::new();
     let cases = [
-        ("genome fetch genome.fa chr1:30-400", "leaves contig `chr1` of 39 bases"),
-        ("genome fetch genome.fa chr1:9-3", "end 3 is below start 8"),
-        ("genome fetch genome.fa chr9:1-3", "contig `chr9` is not in genome.fa"),
+        (
+            "genome fetch genome.fa chr1:30-400",
+            "region chr1:30-400: chr1:29-400 leaves contig `chr1` of 39 bases",
+        ),
+        ("genome fetch genome.fa chr1:9-3", "end 3 is below start 9 on contig `chr1`"),
+        ("genome fetch genome.fa chr9:1-3", "region chr9:1-3: contig `chr9` is not in genome.fa"),
         ("genome fetch genome.fa 1:1-3", "contig `1` is not in genome.fa (it has `chr1`)"),
-        ("genome fetch none.fa chr9:1-3", "none.fa"),
+        ("genome fetch none.fa chr9:1-3", "none.fa cannot be read: No such file or directory"),
     ];
     for (arguments, expected) in cases {
         refuse(&bench, arguments, 1, expected);

@@ -88,15 +88,19 @@ impl Region {
     /// Reads `chr1:1,001-2,000`: 1-based, end included, as samtools writes it.
     ///
     /// # Errors
-    /// [`CoreError::Syntax`] for another form or a start of 0, else as [`Region::new`].
+    /// [`CoreError::Syntax`] for another form or a start of 0, else as [`Region::new`], in the text's own numbers.
     pub fn parse_one_based(text: &str) -> Result<Self, CoreError> {
         let syntax = || CoreError::Syntax {
             what: "region",
             found: text.to_owned(),
             expected: "CONTIG:START-END, 1-based with both ends included",
         };
-        let (contig, start, end) = split_interval(text).ok_or_else(syntax)?;
-        let start = start.checked_sub(1).ok_or_else(syntax)?;
+        let (contig, position_1based, end) = split_interval(text).ok_or_else(syntax)?;
+        let start = position_1based.checked_sub(1).ok_or_else(syntax)?;
+        if position_1based > end && position_1based <= MAX_POSITION {
+            let (start, end) = (position_1based as i64, end as i64);
+            return Err(CoreError::Reversed { contig: contig.into(), start, end });
+        }
         Self::new(contig, start, end)
     }
 
@@ -296,7 +300,7 @@ mod tests {
             assert!(Region::parse_one_based(bad).is_err(), "{bad:?}");
         }
         let error = Region::parse_one_based("chr1:9-3").unwrap_err();
-        assert_eq!(error.to_string(), "end 3 is below start 8 on contig `chr1`");
+        assert_eq!(error.to_string(), "end 3 is below start 9 on contig `chr1`");
         assert!(Region::new("c", 0, u64::MAX).is_err());
     }
 

@@ -222,9 +222,11 @@ fn saturate(args: &SaturateArgs, context: &Context) -> anyhow::Result<()> {
         return write_part(&plan, shard, part, &input, &args.out_dir, context);
     }
     let artefacts = settings.artefacts.clone();
+    // From here on an interrupt waits for the next block, so that unfinished files are cleared away.
+    let run = context.run();
     let mut files = SaturationFiles::create(&args.out_dir, artefacts, args.plot, &input.names, context)
         .map_err(option_error)?;
-    plan.execute(Shard::WHOLE, context.run(), &mut |block| files.push(&block))?;
+    plan.execute(Shard::WHOLE, run, &mut |block| files.push(&block))?;
     let summary = files.finish(&record.date())?;
     let more = json!({
         "command": "effect saturate", "options": settings, "engine": plan.engine(),
@@ -278,7 +280,8 @@ fn write_part(
         anyhow::bail!("{} exists already, expected a new folder or --force", folder.display());
     }
     let records = plan.sequences_of(part.block_range.clone());
+    let run = context.run();
     let mut sink = PartWriter::create(&folder, part)?;
-    plan.execute(shard, context.run(), &mut |block| sink.push(&block))?;
+    plan.execute(shard, run, &mut |block| sink.push(&block))?;
     Ok(sink.finish(&input.names[records])?)
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use cistron::genome::{bed, fasta, open_reference};
 use cistron::{Reference, ReferenceError, Region, Strand, Window};
 use clap::{Args, Subcommand};
 
 use crate::context::{Context, usage};
-use crate::input::{AnchorArg, GenomeArgs, region_error};
+use crate::input::{AnchorArg, GenomeArgs, WindowShape, region_error, windows_of_bed};
 use crate::output::{Output, check_free, write_one_hot};
 
 #[derive(Subcommand)]
@@ -86,15 +87,17 @@ fn fetch(args: &FetchArgs, context: &Context) -> anyhow::Result<()> {
         Ok(writer.write_record(&window.to_string(), &letters)?)
     };
     if let Some(path) = &args.bed {
-        for row in bed::Reader::open(path)? {
-            let row = row?;
-            write(&row.region, row.strand.unwrap_or_default())?;
+        let mut rows = bed::Reader::open(path)?;
+        while let Some(row) = rows.next().transpose()? {
+            let place = || format!("{}:{}", path.display(), rows.line());
+            write(&row.region, row.strand.unwrap_or_default()).with_context(place)?;
         }
     } else if args.regions.is_empty() {
         return Err(usage("no region, expected CONTIG:START-END or --bed"));
     }
     for text in &args.regions {
-        write(&parse_region(text, &*reference)?, Strand::Forward)?;
+        let region = parse_region(text, &*reference)?;
+        write(&region, Strand::Forward).with_context(|| format!("region {text}"))?;
     }
     writer.into_inner().commit()
 }
@@ -142,11 +145,7 @@ pub(crate) struct OnehotArgs {
 fn onehot(args: &OnehotArgs, context: &Context) -> anyhow::Result<()> {
     check_free(&args.output, context)?;
     let reference = open_reference(&args.fasta, args.genome.max_memory)?;
-    let mut windows = Vec::new();
-    for row in bed::Reader::open(&args.bed)? {
-        let row = row?;
-        let strand = row.strand.unwrap_or_default();
-        windows.push(Window::centered(&row.region, args.width, args.anchor.into(), strand));
-    }
+    let shape = WindowShape { width: args.width, anchor: args.anchor.into() };
+    let windows = windows_of_bed(&args.bed, &*reference, shape, usize::MAX)?;
     write_one_hot(&args.output, &*reference, &windows, args.width as usize, None)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use cistron::effects::Parts;
+use cistron::effects::{EffectError, Parts};
 use clap::Args as ClapArgs;
 use serde_json::json;
 
@@ -37,8 +37,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         .with_context(|| format!("{}: plan.json has options that do not fit", args.parts[0].display()))?;
     let names = parts.names()?;
     let artefacts = settings.artefacts.clone();
+    let run = context.run();
     let mut files = SaturationFiles::create(&args.out_dir, artefacts, settings.plot, &names, context)?;
-    parts.replay(&mut |block| files.push(&block))?;
+    parts.replay(&mut |block| {
+        if run.is_cancelled() {
+            return Err(EffectError::Cancelled { done: block.id, total: plan.blocks });
+        }
+        files.push(&block)
+    })?;
     let summary = files.finish(&record.date())?;
     let more = json!({
         "command": "merge", "options": settings, "engine": settings.engine, "parts": args.parts.len(),

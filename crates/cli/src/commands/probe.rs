@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use cistron::Alphabet;
 use cistron::encode::{NpzReader, SequenceBatch};
-use cistron::models::{LinearProbe, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, train_probe};
-use cistron::{Alphabet, Observer, Warning};
+use cistron::models::{
+    LinearProbe, ModelsError, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, train_probe,
+};
 use clap::{Args, Subcommand};
 
-use crate::context::Context;
+use crate::context::{Context, usage};
 use crate::input::{InputArgs, ModelArgs};
 use crate::output::{Output, check_free};
 
@@ -56,7 +58,7 @@ pub(crate) struct TrainArgs {
     /// class (0 or 1; stops on AUROC) or value (any number; stops on Pearson correlation)
     #[arg(long, value_name = "TARGET", default_value = "class", value_parser = parse::<ProbeTarget>)]
     target: ProbeTarget,
-    /// Penalty l2/2 · Σ w² on the weights [default: 0 for mean, 0.001 for positional, 0.02 with k-mers]
+    /// Penalty l2/2 · Σ w² on the weights [default: 0 for mean, 0.001 for positional, 0.005 with k-mers]
     #[arg(long, value_name = "L2")]
     l2: Option<f64>,
     /// Hidden units of a mean probe
@@ -101,7 +103,8 @@ fn train(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
         &ProbeData { sequences: &validation, targets: &validation_targets },
         &options,
         context.run(),
-    )?;
+    )
+    .map_err(|error| with_file(error, args))?;
     trained.probe.save(&args.output)?;
     let mut output = Output::open(None, context)?;
     writeln!(output, "epoch\ttraining_loss\tvalidation_loss\tvalidation_metric\tbest")?;
@@ -110,11 +113,19 @@ fn train(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
         let (number, metric) = (index + 1, epoch.validation_metric);
         writeln!(output, "{number}\t{}\t{}\t{metric}\t{best}", epoch.training_loss, epoch.validation_loss)?;
     }
-    if trained.best_epoch + 1 == args.epochs {
-        let what = "epochs were too few: the last was the best, try a larger --epochs";
-        context.progress.warn(Warning::new(args.epochs as u64, what));
-    }
     output.commit()
+}
+
+/// What is wrong with the data, with the file that it was read from.
+fn with_file(error: ModelsError, args: &TrainArgs) -> anyhow::Error {
+    match error {
+        ModelsError::Data { set, problem } => {
+            let path = if set == "training" { &args.train } else { &args.valid };
+            anyhow::anyhow!("{}: {problem}", path.display())
+        }
+        ModelsError::Option { .. } => usage(error.to_string()),
+        other => other.into(),
+    }
 }
 
 /// The arrays `X` and `y` of a file.
