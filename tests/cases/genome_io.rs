@@ -1,13 +1,13 @@
 //! FASTA, its indices and BED against samtools, bgzip and pyfaidx.
-
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cistron_core::{Anchor, Reference, Strand, Window, reverse_complement_letters};
-use cistron_genome::fasta::{FastaFile, FastaIndex, index};
-use cistron_genome::{BgzipIndex, Genome, bed, read_sizes};
+use cistron::genome::fasta::{FastaFile, FastaIndex, index};
+use cistron::genome::{BgzipIndex, Genome, bed, read_sizes};
+use cistron::{Anchor, Reference, Strand, Window, reverse_complement_letters};
 use conformance::{data, golden};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,7 +40,7 @@ fn upper_letters(genome: &dyn Reference, window: &Window) -> String {
 
 fn fai_of(path: &Path) -> String {
     let mut text = Vec::new();
-    FastaIndex::build("x", cistron_genome::text::open(path).unwrap()).unwrap().write(&mut text).unwrap();
+    FastaIndex::build("x", cistron::genome::text::open(path).unwrap()).unwrap().write(&mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -118,7 +118,7 @@ fn doubtful_files_are_refused_with_their_place_or_indexed_as_samtools_does() {
         ),
     ];
     for (name, peer) in peers.as_object().unwrap() {
-        let reader = cistron_genome::text::open(folder.join(name)).unwrap();
+        let reader = cistron::genome::text::open(folder.join(name)).unwrap();
         let ours = FastaIndex::build(name, reader);
         if let Some((_, message)) = refused.iter().find(|(refused, _)| refused == name) {
             assert_eq!(ours.unwrap_err().to_string(), *message);
@@ -283,9 +283,9 @@ fn contigs_of_an_index_are_sizes() {
 fn genomes_compressed_by_gzip_are_read_into_memory() {
     let Some(folder) = data("genomes") else { return };
     let path = folder.join("phix174_NC_001422.fa.gz");
-    let genome = cistron_genome::open_reference(&path, 5386).unwrap();
+    let genome = cistron::genome::open_reference(&path, 5386).unwrap();
     assert_eq!(genome.contigs()[0].length, 5386);
-    let error = cistron_genome::open_reference(&path, 5385).err().unwrap().to_string();
+    let error = cistron::genome::open_reference(&path, 5385).err().unwrap().to_string();
     assert!(error.contains("need more than 5385 bytes") && error.contains("bgzip"), "{error}");
 }
 

@@ -190,12 +190,12 @@ fn every_file_is_byte_equal() {
             let found = fs::read_to_string(&ours).unwrap();
             let expected = fs::read_to_string(folder.join(&golden)).unwrap();
             let first = found.lines().zip(expected.lines()).position(|(a, b)| a != b);
-            assert!(found == expected, "{golden} differs, first in line {:?} (from 0)", first);
+            assert!(found == expected, "{golden} differs, first in line {first:?} (from 0)");
         }
         let stored = array(plain.join("deltas_custom_bed.npz"), "deltas");
         let golden = array(folder.join(format!("{}_deltas_f64.npz", case.tag)), "deltas");
-        // Stored as f32: half a unit in the last place of 0.04.
-        assert_close(&stored, &golden, 2e-9, case.tag);
+        // Stored as f32: half a unit in the last place of numbers below 0.25.
+        assert_close(&stored, &golden, 7.5e-9, case.tag);
         let names = NpzReader::open(plain.join("names_custom_bed.npz")).unwrap().text("names").unwrap();
         assert_eq!(names, windows(&folder, "mini.fa", case.width).0);
     }

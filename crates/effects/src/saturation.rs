@@ -23,12 +23,13 @@ const NOISE_LIMIT: f64 = 1e-5;
 
 /// The scale of an effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// Mutant minus reference of the model's own output ("logit" of a probe; no other meaning is implied).
     #[default]
+    #[serde(rename = "logit")]
     Raw,
     /// `sigmoid(mutant) - sigmoid(reference)`.
+    #[serde(rename = "prob")]
     Probability,
 }
 

@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Models of sequences: linear probes, their training, checkpoints and devices.
+//!
+//! A [`Checkpoint`] holds named tensors of a `.safetensors` file or a PyTorch state dict. [`load_model`] makes
+//! a model of one; a [`LinearProbe`] is also made by [`train_probe`]. Every model is a
+//! [`SequenceModel`](cistron_encode::SequenceModel), so that what works for one works for all. A [`Device`]
+//! says where tensors are computed.
+//!
+//! No public name shows the tensor library that models are built on.
+
+mod checkpoint;
+mod device;
+mod error;
+mod load;
+mod probe;
+
+pub use checkpoint::{Checkpoint, LoadReport, Tensor, TensorElement};
+pub use device::Device;
+pub use error::ModelsError;
+pub use load::{LoadedModel, ModelInfo, load_model};
+pub use probe::{
+    KmerWeights, LinearProbe, MeanWeights, ProbeData, ProbeEpoch, ProbeKind, ProbeTarget, ProbeTraining,
+    TrainedProbe, train_probe,
+};

@@ -7,7 +7,7 @@ use cistron::effects::{
     ArtefactOptions, Compatibility, EffectError, Engine, PartPlan, PartWriter, SaturationOptions,
     SaturationPlan, Scale, UnknownLetters,
 };
-use cistron::encode::SequenceModel;
+use cistron::encode::Readout;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -136,11 +136,13 @@ pub(crate) struct SaturateRecord {
     pub(crate) engine: String,
     unknown: UnknownLetters,
     span: Option<(usize, usize)>,
-    readout: String,
+    head: usize,
+    bins: (usize, usize),
+    reduce: String,
 }
 
 impl SaturateArgs {
-    fn options(&self, model: &dyn SequenceModel) -> anyhow::Result<SaturationOptions> {
+    fn options(&self, readout: Readout) -> SaturationOptions {
         let unknown = match (self.unknown, self.compat) {
             (Some(UnknownArg::Substitute), _) | (None, CompatArg::Current) => UnknownLetters::Substitute,
             (Some(UnknownArg::Nan), _) => UnknownLetters::Nan,
@@ -152,7 +154,7 @@ impl SaturateArgs {
             EngineArg::Delta => Engine::Delta,
             EngineArg::Blackbox => Engine::BlackBox,
         };
-        Ok(SaturationOptions {
+        SaturationOptions {
             scale: match self.scale {
                 ScaleArg::Logit => Scale::Raw,
                 ScaleArg::Prob => Scale::Probability,
@@ -160,14 +162,15 @@ impl SaturateArgs {
             step: self.position_step,
             span: self.span.map(|(start, end)| start..end),
             unknown,
-            readout: Some(self.readout.of(model)?),
+            readout: Some(readout),
             engine,
             batch: self.batch,
             block: None,
-        })
+        }
     }
 
-    fn record(&self, plan: &SaturationPlan<'_>, split: &str, options: &SaturationOptions) -> SaturateRecord {
+    fn record(&self, plan: &SaturationPlan<'_>, split: &str, readout: &Readout) -> SaturateRecord {
+        let options = self.options(readout.clone());
         let [n, length, ..] = plan.shape();
         let checkpoint = self.model.model.file_name().unwrap_or_default().to_string_lossy().into_owned();
         SaturateRecord {
@@ -194,7 +197,9 @@ impl SaturateArgs {
             engine: plan.engine().to_owned(),
             unknown: options.unknown,
             span: self.span,
-            readout: format!("{:?}", options.readout),
+            head: readout.head,
+            bins: (readout.bins.start, readout.bins.end),
+            reduce: format!("{:?}", readout.reduce).to_lowercase(),
         }
     }
 }
@@ -203,13 +208,13 @@ fn saturate(args: &SaturateArgs, context: &Context) -> anyhow::Result<()> {
     let record = Record::begin();
     let loaded = args.model.load(context)?;
     let input = args.input.read(loaded.model.spec(), context)?;
-    let options = args.options(&*loaded.model)?;
-    let plan =
-        SaturationPlan::new(&input.sequences, &*loaded.model, options.clone()).map_err(option_error)?;
+    let readout = args.readout.of(&*loaded.model)?;
+    let options = args.options(readout.clone());
+    let plan = SaturationPlan::new(&input.sequences, &*loaded.model, options).map_err(option_error)?;
     if let Some(index) = args.plot.filter(|&index| index >= input.sequences.len()) {
         return Err(usage(format!("--plot is {index}, expected a sequence below {}", input.sequences.len())));
     }
-    let settings = args.record(&plan, &input.split, &options);
+    let settings = args.record(&plan, &input.split, &readout);
     let inputs = [std::slice::from_ref(&args.model.model), &input.files].concat();
     let inputs = digests(&inputs)?;
     if let Some(shard) = args.shard {

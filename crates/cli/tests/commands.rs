@@ -1,0 +1,209 @@
+//! Every command, as a person uses it.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use cistron::encode::{NpzReader, NpzWriter};
+use support::Bench;
+
+const SATURATE: &str =
+    "effect saturate --model probe.safetensors --fasta genome.fa --bed regions.bed --width 12";
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let bench = Bench::new();
+    let commands = [
+        "genome index",
+        "genome fetch",
+        "genome onehot",
+        "regions tile",
+        "model info",
+        "probe train",
+        "probe predict",
+        "effect saturate",
+        "merge",
+        "demo",
+        "completions",
+    ];
+    for command in commands {
+        let help = bench.ok(&format!("{command} --help"));
+        assert!(help.contains("Usage: cistron"), "{command}");
+        assert!(help.contains("Example"), "{command} has no example");
+    }
+    let top = bench.ok("--help");
+    for area in ["genome", "regions", "model", "probe", "effect", "merge", "demo", "doctor", "completions"] {
+        assert!(top.contains(&format!("  {area} ")), "{area}");
+    }
+    assert!(bench.ok("--version").starts_with("cistron "));
+    assert!(bench.ok("completions bash").contains("complete"));
+    assert!(bench.ok("doctor").contains("device       cpu: found"));
+}
+
+#[test]
+fn an_index_is_written_as_samtools_does() {
+    let bench = Bench::new();
+    bench.ok("genome index genome.fa");
+    assert_eq!(bench.read("genome.fa.fai"), "chr1\t39\t12\t16\t17\nchr2\t10\t60\t10\t11\n");
+}
+
+#[test]
+fn regions_are_fetched_as_fasta() {
+    let bench = Bench::new();
+    let fetched = bench.ok("genome fetch genome.fa chr1:1-5 chr2:7-10 chr2");
+    let expected = ">chr1:0-5(+)\nACGTA\n>chr2:6-10(+)\nCCAA\n>chr2:0-10(+)\nGGGGCCCCAA\n";
+    assert_eq!(fetched, expected);
+    assert_eq!(bench.ok("genome fetch genome.fa --raw-case chr2:1-4"), ">chr2:0-4(+)\ngggg\n");
+    let windows = bench.ok("genome fetch genome.fa --bed regions.bed --width 6");
+    assert_eq!(windows, ">chr1:12-18(+)\nACGTAC\n>chr1:15-21(-)\nAACGTA\n>chr2:-1-5(+)\nNGGGGC\n");
+    bench.ok("genome fetch genome.fa chr1 -o out.fa.gz");
+    assert_eq!(bench.ok("genome fetch out.fa.gz chr1:0-39(+):1-2"), ">chr1:0-39(+):0-2(+)\nAC\n");
+}
+
+#[test]
+fn windows_are_encoded_with_their_names() {
+    let bench = Bench::new();
+    bench.ok("genome onehot genome.fa --bed regions.bed --width 6 -o X.npz");
+    let mut file = NpzReader::open(bench.path("X.npz")).unwrap();
+    assert_eq!(file.text("names").unwrap(), ["chr1:12-18(+)", "chr1:15-21(-)", "chr2:-1-5(+)"]);
+    let (shape, x) = file.numbers("X").unwrap();
+    assert_eq!(shape, [3, 6, 4]);
+    assert_eq!(x[48..56], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0], "N, then G");
+}
+
+#[test]
+fn a_genome_is_tiled_and_what_is_dropped_is_counted() {
+    let bench = Bench::new();
+    bench.ok("genome index genome.fa");
+    let ran = bench.run("regions tile --sizes genome.fa.fai --width 16");
+    assert_eq!(ran.stdout, "chr1\t0\t16\nchr1\t16\t32\n");
+    assert_eq!(ran.stderr, "warning: 2 tiles over the end of a contig dropped\n");
+    let quiet = bench.run("regions tile --sizes genome.fa.fai --width 10 --step 30 --quiet");
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("chr1\t0\t10\nchr2\t0\t10\n", ""));
+}
+
+#[test]
+fn a_model_says_what_it_is() {
+    let bench = Bench::new();
+    let info = bench.ok("model info --model probe.safetensors");
+    for line in ["type\tprobe", "kind\tkmer", "alphabet\tACGT", "input_length\tany", "receptive_field\t3"] {
+        assert!(info.lines().any(|found| found == line), "{line} in {info}");
+    }
+}
+
+#[test]
+fn a_probe_is_trained_and_predicts() {
+    let bench = Bench::new();
+    bench.write("many.bed", "chr1\t0\t12\nchr1\t16\t28\n".repeat(20));
+    bench.ok("genome onehot genome.fa --bed many.bed --width 12 -o X.npz");
+    let (_, x) = NpzReader::open(bench.path("X.npz")).unwrap().numbers("X").unwrap();
+    let y: Vec<f64> = (0..40).map(|i| f64::from(i % 2)).collect();
+    let mut writer = NpzWriter::create(bench.path("train.npz")).unwrap();
+    writer.add_numbers("X", &[40, 12, 4], &x).unwrap();
+    writer.add_numbers("y", &[40], &y).unwrap();
+    writer.finish().unwrap();
+    let table = bench
+        .ok("probe train --train train.npz --valid train.npz --kind kmer --k 3 --epochs 60 -o p.safetensors");
+    assert!(table.starts_with("epoch\ttraining_loss\tvalidation_loss\tvalidation_metric\tbest\n1\t"));
+    let predictions = bench.ok("probe predict --model p.safetensors --data train.npz --limit 2");
+    let rows: Vec<Vec<&str>> = predictions.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["name", "logit", "probability"]);
+    let logit = |row: usize| rows[row][1].parse::<f64>().unwrap();
+    assert!(logit(2) > logit(1), "the second kind of window is the positive one");
+    let again = bench.run("probe train --train train.npz --valid train.npz -o p.safetensors");
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("p.safetensors exists already, expected a new name or --force"));
+    bench.ok("probe train --train train.npz --valid train.npz --kind kmer --k 3 --epochs 60 -o q.safetensors --threads 1");
+    assert_eq!(
+        std::fs::read(bench.path("p.safetensors")).unwrap(),
+        std::fs::read(bench.path("q.safetensors")).unwrap()
+    );
+}
+
+#[test]
+fn shards_threads_and_engines_change_nothing() {
+    let bench = Bench::new();
+    bench.write("more.bed", "chr1\t10\t20\nchr1\t1\t2\t.\t.\t-\nchr2\t3\t4\n".repeat(9));
+    let saturate = SATURATE.replace("regions.bed", "more.bed") + " --plot 20";
+    let _ = bench.ok(&format!("{saturate} --out-dir whole"));
+    let _ = bench.ok(&format!("{saturate} --out-dir one --threads 1"));
+    let whole = bench.results("whole");
+    let names: Vec<&str> = whole.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "attributions_custom_bed.npz",
+            "delta_map_20.svg",
+            "deltas_custom_bed.npz",
+            "deltas_custom_bed.tsv",
+            "names_custom_bed.npz",
+            "run_config.json",
+            "summary.csv",
+            "top50_custom_bed.tsv",
+        ]
+    );
+    assert!(bench.results("one") == whole, "one thread");
+    for engine in ["", " --engine blackbox --batch 7"] {
+        let (out, parts) = (format!("merged{}", engine.len()), format!("parts{}", engine.len()));
+        for shard in 0..7 {
+            bench.ok(&format!(
+                "{saturate}{engine} --out-dir {parts} --shard {shard}/7 --threads {}",
+                1 + shard % 2
+            ));
+        }
+        let list: Vec<String> = (0..7).rev().map(|shard| format!("{parts}/part-{shard}-of-7")).collect();
+        bench.ok(&format!("merge {} --out-dir {out}", list.join(" ")));
+        if engine.is_empty() {
+            assert!(bench.results(&out) == whole, "merged");
+        } else {
+            bench.ok(&format!("{saturate}{engine} --out-dir box"));
+            assert!(bench.results(&out) == bench.results("box"), "merged black box");
+        }
+        let missing = bench.run(&format!("merge {} --out-dir none", list[1..].join(" ")));
+        assert_eq!(missing.code, Some(1));
+        assert!(missing.stderr.contains("are missing"), "{}", missing.stderr);
+    }
+}
+
+#[test]
+fn one_sequence_a_region_or_a_file_of_records_will_do() {
+    let bench = Bench::new();
+    bench.ok("effect saturate --model probe.safetensors --fasta genome.fa --region chr1:20-28:- --width 8 --out-dir region");
+    bench.write("two.fa", ">a\nACGTTGAC\n>b\nACGTNNNN\n");
+    bench.ok("effect saturate --model probe.safetensors --sequences two.fa --out-dir records");
+    let table = bench.read("records/deltas_two.tsv");
+    assert!(table.starts_with("record\tpos\tdA\tdC\tdG\tdT\tmax_abs\targmax\na\t0\t"));
+    assert!(bench.path("region/deltas_custom_windows.tsv").exists());
+    bench.ok("effect saturate --model probe.safetensors --sequences two.fa --out-dir records --split b --no-table --scale prob");
+    assert_eq!(bench.read("records/summary.csv").lines().count(), 3);
+    assert!(!bench.path("records/deltas_b.tsv").exists());
+}
+
+#[test]
+fn what_a_run_was_stands_beside_its_results() {
+    let bench = Bench::new();
+    bench.ok(&format!("{SATURATE} --out-dir out --seed 5"));
+    let record: serde_json::Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
+    assert_eq!(record["seed"], 5);
+    assert_eq!(record["engine"], "closed");
+    assert_eq!(record["device"], "cpu");
+    assert_eq!(record["counts"]["sequences"], 3);
+    assert_eq!(record["inputs"][1]["name"], "genome.fa");
+    assert_eq!(record["inputs"][1]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(record["options"]["artefacts"]["scale"], "logit");
+    assert_eq!(record["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn the_demo_finds_what_it_planted() {
+    let bench = Bench::new();
+    bench.ok("demo --out-dir demo");
+    let report = bench.read("demo/report.html");
+    let strongest: Vec<&str> = report.lines().filter(|line| line.contains("</td><td>in <code>")).collect();
+    assert!(strongest.iter().any(|line| line.contains("in <code>CACGTG</code>")), "{strongest:?}");
+    assert!(strongest.iter().any(|line| line.contains("in <code>TGACTCA</code>")), "{strongest:?}");
+    assert!(
+        !report.contains("http://")
+            || report.matches("http://").count() == report.matches("http://www.w3.org").count()
+    );
+    assert!(bench.path("demo/effects/deltas_positives.npz").exists());
+}
