@@ -15,7 +15,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut program = release(workspace, "regulatory")?;
     let tables = output(program.arg(data.join("regulatory")))?;
     let page = workspace.root.join("docs/src/proof.md");
-    let text = format!("{}\n{}\nMachine: {}.\n", HEAD.trim(), tables.trim_end(), machine());
+    let text = format!("{}\n\n{}\n\nMachine: {}.\n", HEAD.trim(), tables.trim_end(), machine());
     std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
     println!("{tables}");
     println!("wrote {}", workspace.relative(&page));
@@ -25,5 +25,5 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 const HEAD: &str = "
 # Proof on real data
 
-This page is written by `cargo xtask proof`.
+What the models reach on measured sequences. `cargo xtask proof` writes this page from the data that `CISTRON_DATA` names.
 ";

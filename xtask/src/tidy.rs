@@ -8,10 +8,11 @@ mod sources;
 mod texts;
 
 use std::fmt::{Display, Formatter};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::workspace::{Workspace, files, read};
+use crate::workspace::{Package, Workspace, files, read};
 use masked::Code;
 
 /// A rule that is broken.
@@ -61,9 +62,20 @@ fn check_manifests(workspace: &Workspace) -> Result<Vec<Violation>> {
     let mut violations = Vec::new();
     for package in &workspace.packages {
         let path = package.folder.join("Cargo.toml");
-        violations.extend(manifests::check(&workspace.relative(&path), &read(&path)?));
+        let (name, manifest) = (workspace.relative(&path), read(&path)?);
+        violations.extend(manifests::check(&name, &manifest));
+        violations.extend(manifests::check_targets(&name, &manifest, &loose_sources(package)?));
     }
     Ok(violations)
+}
+
+/// The sources of a package that cargo finds by the manifest alone.
+fn loose_sources(package: &Package) -> Result<Vec<String>> {
+    let all = files(&package.folder, &["rs"])?;
+    let relative = all.iter().filter_map(|path| path.strip_prefix(&package.folder).ok());
+    let loose =
+        |path: &&Path| path.parent().is_some_and(|it| it.as_os_str().is_empty() || it.ends_with("cases"));
+    Ok(relative.filter(loose).map(|path| path.to_string_lossy().replace('\\', "/")).collect())
 }
 
 /// Violations, and a report of long files and functions.

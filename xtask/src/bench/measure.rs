@@ -40,7 +40,7 @@ pub(super) fn measure(command: &mut Command) -> Result<Cost> {
 
 /// Whether a child succeeded, its CPU seconds and its peak memory in MiB.
 #[cfg(unix)]
-fn wait(child: Child) -> Result<(bool, f64, f64)> {
+fn wait(mut child: Child) -> Result<(bool, f64, f64)> {
     use wait4::Wait4;
 
     let used = child.wait4().context("cannot wait for a child")?;

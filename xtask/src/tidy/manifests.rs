@@ -20,6 +20,15 @@ pub(super) fn check(path: &str, manifest: &str) -> Vec<Violation> {
     broken.into_iter().map(|what| Violation::new(path, what)).collect()
 }
 
+/// A test or benchmark that lies where cargo does not look runs only if the manifest names it.
+pub(super) fn check_targets(path: &str, manifest: &str, files: &[String]) -> Vec<Violation> {
+    let named = |file: &&String| manifest.lines().any(|line| line.trim() == format!("path = \"{file}\""));
+    let forgotten = files.iter().filter(|file| *file != "build.rs" && !named(file));
+    forgotten
+        .map(|file| Violation::new(path, format!("`{file}` is never built: no target names it")))
+        .collect()
+}
+
 fn inherits(manifest: &str, header: &str, wanted: &str) -> bool {
     section(manifest, header).any(|(key, value)| key == wanted && value == "true")
 }
@@ -56,5 +65,13 @@ mod tests {
             let found = check("a/Cargo.toml", &GOOD.replacen(from, to, 1));
             assert_eq!(found, [Violation::new("a/Cargo.toml", expected)]);
         }
+    }
+
+    #[test]
+    fn a_file_that_no_target_names_is_refused() {
+        let manifest = "[[test]]\nname = \"a\"\npath = \"cases/a.rs\"\n";
+        let files = ["build.rs", "cases/a.rs", "cases/b.rs"].map(str::to_owned);
+        let expected = "`cases/b.rs` is never built: no target names it";
+        assert_eq!(check_targets("Cargo.toml", manifest, &files), [Violation::new("Cargo.toml", expected)]);
     }
 }
