@@ -238,7 +238,9 @@ fn strongest_words(probe: &LinearProbe, test: &Set) -> Result<()> {
 
 fn most_frequent(starts: &[usize]) -> usize {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-    starts.iter().for_each(|start| *counts.entry(*start).or_default() += 1);
+    for start in starts {
+        *counts.entry(*start).or_default() += 1;
+    }
     let first_of_most = counts.iter().rev().max_by_key(|(_, count)| **count);
     first_of_most.map_or(0, |(start, _)| *start)
 }
