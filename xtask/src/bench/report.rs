@@ -1,0 +1,173 @@
+//! Tables of costs, on the terminal and as JSON.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::machine;
+use super::measure::{Cost, Spread, measure};
+use crate::workspace::Workspace;
+
+/// One program of a comparison.
+pub(super) struct Contender {
+    pub(super) name: &'static str,
+    pub(super) command: Command,
+}
+
+/// The costs of one program.
+pub(super) struct Series {
+    pub(super) name: &'static str,
+    pub(super) costs: Vec<Cost>,
+}
+
+impl Series {
+    /// CPU seconds of the whole process.
+    pub(super) fn process(&self) -> f64 {
+        Spread::of(self.costs.iter().map(|cost| cost.process)).map_or(f64::NAN, |spread| spread.median)
+    }
+
+    /// CPU seconds of the work alone, or of the whole process if the program does not say.
+    pub(super) fn work(&self) -> f64 {
+        let work = Spread::of(self.costs.iter().filter_map(|cost| cost.work));
+        work.map_or_else(|| self.process(), |spread| spread.median)
+    }
+
+    /// The first line that the program printed, if all runs agree on it.
+    pub(super) fn result(&self) -> Result<&str> {
+        let first = self.costs.iter().find_map(|cost| cost.printed.lines().next());
+        let first = first.with_context(|| format!("{} printed nothing", self.name))?;
+        let agree = self.costs.iter().all(|cost| cost.printed.lines().next() == Some(first));
+        anyhow::ensure!(agree, "{} printed another result than {first} in one of its runs", self.name);
+        Ok(first)
+    }
+
+    fn json(&self) -> Value {
+        let list = |of: &dyn Fn(&Cost) -> Option<f64>| self.costs.iter().map(of).collect::<Vec<_>>();
+        json!({
+            "name": self.name,
+            "process_cpu_seconds": list(&|cost| Some(cost.process)),
+            "work_cpu_seconds": list(&|cost| cost.work),
+            "wall_seconds": list(&|cost| Some(cost.wall)),
+            "peak_mebibytes": list(&|cost| Some(cost.memory)),
+        })
+    }
+}
+
+/// Runs the programs in turn, `runs` rounds after one that does not count.
+pub(super) fn race(mut contenders: Vec<Contender>, runs: usize) -> Result<Vec<Series>> {
+    let mut all: Vec<Series> =
+        contenders.iter().map(|it| Series { name: it.name, costs: Vec::with_capacity(runs) }).collect();
+    for round in 0..=runs {
+        for (contender, series) in contenders.iter_mut().zip(&mut all) {
+            let cost = measure(&mut contender.command)?;
+            if round > 0 {
+                series.costs.push(cost);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// A comparison that has been made.
+pub(super) struct Comparison {
+    pub(super) title: String,
+    pub(super) series: Vec<Series>,
+    /// What is claimed: a ratio of CPU seconds and its largest allowed value.
+    pub(super) claim: Claim,
+}
+
+/// Ours divided by a peer's.
+pub(super) struct Claim {
+    pub(super) what: String,
+    pub(super) ratio: f64,
+    pub(super) at_most: f64,
+}
+
+impl Comparison {
+    pub(super) fn holds(&self) -> bool {
+        self.claim.ratio <= self.claim.at_most
+    }
+
+    pub(super) fn print(&self) {
+        println!("\n{}", self.title);
+        println!(
+            "{:24} {:>28} {:>28} {:>9} {:>10}",
+            "", "CPU s, process", "CPU s, work", "wall s", "peak MiB"
+        );
+        for series in &self.series {
+            let of = |value: &dyn Fn(&Cost) -> Option<f64>| Spread::of(series.costs.iter().filter_map(value));
+            let spread = |spread: Option<Spread>| match spread {
+                Some(Spread { median, least, most }) => format!("{median:.4} ({least:.4} to {most:.4})"),
+                None => "-".to_owned(),
+            };
+            let median = |spread: Option<Spread>| spread.map_or(f64::NAN, |spread| spread.median);
+            println!(
+                "{:24} {:>28} {:>28} {:9.4} {:10.1}",
+                series.name,
+                spread(of(&|cost| Some(cost.process))),
+                spread(of(&|cost| cost.work)),
+                median(of(&|cost| Some(cost.wall))),
+                median(of(&|cost| Some(cost.memory))),
+            );
+        }
+        let verdict = if self.holds() { "holds" } else { "DOES NOT HOLD" };
+        let Claim { what, ratio, at_most } = &self.claim;
+        println!("{what}: {ratio:.5} (1/{:.1}), at most {at_most}: {verdict}", 1.0 / ratio);
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "title": self.title,
+            "series": self.series.iter().map(Series::json).collect::<Vec<_>>(),
+            "claim": {"what": self.claim.what, "ratio": self.claim.ratio, "at_most": self.claim.at_most,
+                      "holds": self.holds()},
+        })
+    }
+}
+
+/// Prints and writes the comparisons of a benchmark; fails if a claim does not hold.
+pub(super) fn finish(workspace: &Workspace, name: &str, peers: &[&str], all: &[Comparison]) -> Result<()> {
+    let comparisons: Vec<Value> = all.iter().map(Comparison::json).collect();
+    let value = json!({"name": name, "machine": machine(), "peers": peers, "comparisons": comparisons});
+    let path = workspace.target.join("bench").join(format!("{name}.json"));
+    std::fs::write(&path, format!("{value:#}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    all.iter().for_each(Comparison::print);
+    println!("\nwrote {}", path.display());
+    let failed = all.iter().filter(|comparison| !comparison.holds()).count();
+    anyhow::ensure!(failed == 0, "{failed} claim(s) of {name} do not hold");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(printed: &[&str]) -> Series {
+        let cost = |text: &&str| Cost {
+            process: 2.0,
+            work: Some(1.0),
+            wall: 3.0,
+            memory: 4.0,
+            printed: (*text).to_owned(),
+        };
+        Series { name: "x", costs: printed.iter().map(cost).collect() }
+    }
+
+    #[test]
+    fn runs_have_to_agree() {
+        assert_eq!(series(&["7\nwork 1", "7\nwork 2"]).result().unwrap(), "7");
+        assert!(series(&["7", "8"]).result().is_err());
+        assert!(series(&[""]).result().is_err());
+    }
+
+    #[test]
+    fn a_claim_holds_up_to_its_bound() {
+        let claim = |ratio| Claim { what: String::new(), ratio, at_most: 0.5 };
+        let comparison = |ratio| Comparison { title: String::new(), series: vec![], claim: claim(ratio) };
+        assert!(comparison(0.5).holds());
+        assert!(!comparison(0.51).holds());
+        assert!(!comparison(f64::NAN).holds());
+    }
+}
