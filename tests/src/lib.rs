@@ -41,3 +41,9 @@ fn inside(variable: &str, relative: &str) -> Option<PathBuf> {
     println!("skipped: {variable} is not set");
     None
 }
+
+/// The programs in the README and the book compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/src/guide/genomes.md")]
+struct Texts;
