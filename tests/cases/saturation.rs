@@ -10,9 +10,11 @@ use cistron::effects::{
 };
 use cistron::encode::{Fill, Layout, NpzReader, SequenceBatch};
 use cistron::genome::{DEFAULT_MAX_MEMORY, bed, open_reference};
-use cistron::models::{LoadedModel, load_model};
-use cistron::{Alphabet, Anchor, Run, Sequence, Shard, Window};
+use cistron::models::{KmerWeights, LinearProbe, LoadedModel, load_model};
+use cistron::ndarray::Array2;
+use cistron::{Alphabet, Anchor, Run, Seed, Sequence, Shard, Window};
 use conformance::golden;
+use proptest::prelude::*;
 
 /// A run of the golden folder: its name and the options that it was made with.
 struct Case {
@@ -198,5 +200,42 @@ fn every_file_is_byte_equal() {
         assert_close(&stored, &golden, 7.5e-9, case.tag);
         let names = NpzReader::open(plain.join("names_custom_bed.npz")).unwrap().text("names").unwrap();
         assert_eq!(names, windows(&folder, "mini.fa", case.width).0);
+    }
+}
+
+fn random_probe(seed: u64, k: usize, both_strands: bool, length: usize) -> LinearProbe {
+    let mut stream = Seed::new(seed).stream("random probe", 0);
+    let mut weight = || (stream.uniform() - 0.5) * 0.2;
+    let positional = Array2::from_shape_simple_fn((length, 4), &mut weight);
+    let mut kmers = KmerWeights::zeros(k, both_strands).unwrap();
+    let letters = |index: usize| (0..k).map(|i| b"ACGT"[index >> (2 * i) & 3] as char).collect::<String>();
+    (0..1 << (2 * k)).for_each(|index| kmers.set(&letters(index), weight()).unwrap());
+    LinearProbe::from_parts(Some(positional), Some(kmers), weight()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn engines_agree_on_random_probes(
+        letters in prop::collection::vec("[ACGTN]{20}", 1..4), seed: u64, k in 1_usize..6, both_strands: bool,
+        probability: bool,
+    ) {
+        let parse = |letters: &String| Sequence::parse(&Alphabet::dna(), letters).unwrap();
+        let sequences: Vec<Sequence> = letters.iter().map(parse).collect();
+        let probe = random_probe(seed, k, both_strands, 20);
+        let scale = if probability { Scale::Probability } else { Scale::Raw };
+        let effects = |engine| {
+            let options = SaturationOptions { engine, scale, ..SaturationOptions::default() };
+            let plan = SaturationPlan::new(&sequences, &probe, options).unwrap();
+            let mut deltas = Vec::new();
+            plan.execute(Shard::WHOLE, Run::default(), &mut |block| {
+                deltas.extend(block.deltas.iter().copied());
+                Ok(())
+            }).unwrap();
+            deltas
+        };
+        // The black box subtracts two f32 outputs below 4.
+        assert_close(&effects(Engine::BlackBox), &effects(Engine::ClosedForm), 1e-6, "random probe");
     }
 }

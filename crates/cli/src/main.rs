@@ -1,5 +1,9 @@
 //! The `cistron` command line: every command is a few lines over the library.
-#![allow(clippy::doc_markdown, reason = "the documentation of an option is its help text")]
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::invalid_html_tags,
+    reason = "the documentation of an option is its help text"
+)]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
