@@ -67,6 +67,7 @@ enum Command {
     /// A whole analysis on made-up data, with a report to open in a browser
     Demo(demo::Args),
     /// What this machine and this program offer
+    #[command(after_help = "Example: cistron doctor")]
     Doctor,
     /// Completions for a shell
     #[command(

@@ -23,6 +23,7 @@ fn every_command_explains_itself_with_an_example() {
         "effect saturate",
         "merge",
         "demo",
+        "doctor",
         "completions",
     ];
     for command in commands {

@@ -39,10 +39,6 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
 pub(crate) struct SaturateArgs {
     #[command(flatten)]
     model: ModelArgs,
-    #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    readout: ReadoutArgs,
     /// Folder of the results
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
@@ -88,6 +84,11 @@ pub(crate) struct SaturateArgs {
     /// Compute part I of N, I from 0, into DIR/part-I-of-N
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    // Last, since their headings would stand over whatever follows.
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    readout: ReadoutArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -143,11 +143,11 @@ fn labelled(path: &Path) -> anyhow::Result<(SequenceBatch, Vec<f64>)> {
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     model: ModelArgs,
-    #[command(flatten)]
-    input: InputArgs,
     /// Output table: name, logit, probability [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    input: InputArgs,
 }
 
 fn predict(args: &PredictArgs, context: &Context) -> anyhow::Result<()> {
