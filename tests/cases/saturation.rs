@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use cistron::effects::{
     ArtefactOptions, Artefacts, Compatibility, Engine, Existing, SaturationOptions, SaturationPlan, Scale,
-    UnknownLetters,
+    Sequences, UnknownLetters,
 };
-use cistron::encode::{Fill, Layout, NpzReader, SequenceBatch};
-use cistron::genome::{DEFAULT_MAX_MEMORY, bed, open_reference};
+use cistron::encode::{Fill, Layout, NpzReader, SequenceBatch, random_sequences};
+use cistron::genome::{DEFAULT_MAX_MEMORY, Genome, bed, open_reference};
 use cistron::models::{KmerWeights, LinearProbe, LoadedModel, load_model};
 use cistron::ndarray::Array2;
-use cistron::{Alphabet, Anchor, Run, Seed, Sequence, Shard, Window};
+use cistron::{Alphabet, Anchor, Reference, Run, Seed, Sequence, Shard, Strand, Window};
 use conformance::golden;
 use proptest::prelude::*;
 
@@ -238,4 +238,41 @@ proptest! {
         // The black box subtracts two f32 outputs below 4.
         assert_close(&effects(Engine::BlackBox), &effects(Engine::ClosedForm), 1e-6, "random probe");
     }
+}
+
+#[test]
+fn windows_read_block_by_block_give_the_same_effects() {
+    let letters = random_sequences(&Alphabet::dna(), 1, 300, &[], Seed::new(2)).unwrap();
+    let letters = letters.to_sequences().unwrap()[0].to_string();
+    let genome = Genome::from_contigs("toy", [("chr1", letters.into_bytes())]).unwrap();
+    let strand = |i: i64| if i % 2 == 0 { Strand::Forward } else { Strand::Reverse };
+    let windows: Vec<Window> =
+        (-1..16).map(|i| Window::new("chr1", i * 20, 20, strand(i)).unwrap()).collect();
+    let fetch = |window: &Window| {
+        let mut codes = Vec::new();
+        genome.fetch_into(window, &mut codes).unwrap();
+        Sequence::from_codes(&Alphabet::dna(), codes).unwrap()
+    };
+    let loaded: Vec<Sequence> = windows.iter().map(fetch).collect();
+    let probe = random_probe(1, 3, false, 20);
+    let blocks = |sequences: Sequences<'_>| {
+        let options = SaturationOptions { block: Some(4), ..SaturationOptions::default() };
+        let mut blocks = Vec::new();
+        let plan = SaturationPlan::new(sequences, &probe, options).unwrap();
+        plan.execute(Shard::WHOLE, Run::default(), &mut |block| {
+            blocks.push(block);
+            Ok(())
+        })
+        .unwrap();
+        blocks
+    };
+    assert_eq!(
+        blocks(Sequences::Windows { reference: &genome, windows: &windows }),
+        blocks((&loaded).into())
+    );
+    let elsewhere = [Window::new("chr2", 0, 20, Strand::Forward).unwrap()];
+    let sequences = Sequences::Windows { reference: &genome, windows: &elsewhere };
+    let plan = SaturationPlan::new(sequences, &probe, SaturationOptions::default()).unwrap();
+    let error = plan.execute(Shard::WHOLE, Run::default(), &mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.to_string(), "contig `chr2` is not in toy");
 }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use cistron::effects::Sequences;
 use cistron::encode::{ModelSpec, NpzReader, Readout, Reduce, SequenceModel};
 use cistron::genome::{DEFAULT_MAX_MEMORY, bed, fasta, open_reference};
-use cistron::models::{LoadedModel, load_model};
+use cistron::models::{LinearProbe, LoadReport, LoadedModel, load_model};
 use cistron::{Alphabet, Anchor, CoreError, Observer, Reference, Region, Sequence, Strand, Warning, Window};
 use clap::{Args, ValueEnum};
 
@@ -72,11 +73,26 @@ pub(crate) struct InputArgs {
 
 /// Sequences with their names, and what they were read from.
 pub(crate) struct Input {
-    pub(crate) sequences: Vec<Sequence>,
+    source: Source,
     pub(crate) names: Vec<String>,
     /// The name of the split if none is given.
     pub(crate) split: String,
     pub(crate) files: Vec<PathBuf>,
+}
+
+enum Source {
+    Loaded(Vec<Sequence>),
+    Windows(Box<dyn Reference>, Vec<Window>),
+}
+
+impl Input {
+    /// The sequences; windows of a genome are read when they are needed.
+    pub(crate) fn sequences(&self) -> Sequences<'_> {
+        match &self.source {
+            Source::Loaded(sequences) => Sequences::Loaded(sequences),
+            Source::Windows(reference, windows) => Sequences::Windows { reference: &**reference, windows },
+        }
+    }
 }
 
 impl InputArgs {
@@ -92,7 +108,7 @@ impl InputArgs {
         } else {
             return Err(usage("no input, expected --data, --sequences, or --fasta with --bed or --region"));
         };
-        if input.sequences.is_empty() {
+        if input.sequences().is_empty() {
             let file = input.files.last().map_or(Path::new(""), PathBuf::as_path);
             anyhow::bail!("{}: no sequence found, expected at least one", file.display());
         }
@@ -119,8 +135,8 @@ impl InputArgs {
         };
         let split = if self.bed.is_some() { "custom_bed" } else { "custom_windows" };
         Ok(Input {
-            sequences: fetch_all(&*reference, &windows)?,
             names: windows.iter().map(ToString::to_string).collect(),
+            source: Source::Windows(reference, windows),
             split: split.to_owned(),
             files,
         })
@@ -206,26 +222,19 @@ pub(crate) fn read_npz(path: &Path, alphabet: &Alphabet, limit: usize) -> anyhow
     if names.len() != batch.len() {
         anyhow::bail!("{}: {} names found, expected {}", path.display(), names.len(), batch.len());
     }
-    Ok(Input { sequences: batch.to_sequences()?, names, split: stem(path), files: vec![path.to_path_buf()] })
+    let source = Source::Loaded(batch.to_sequences()?);
+    Ok(Input { source, names, split: stem(path), files: vec![path.to_path_buf()] })
 }
 
 fn read_records(path: &Path, alphabet: &Alphabet, limit: usize) -> anyhow::Result<Input> {
-    let mut input = Input {
-        sequences: Vec::new(),
-        names: Vec::new(),
-        split: stem(path),
-        files: vec![path.to_path_buf()],
-    };
+    let (mut sequences, mut names) = (Vec::new(), Vec::new());
     for record in fasta::Reader::open(path)?.with_alphabet(alphabet).take(limit) {
         let record = record?;
         let sequence = record.to_sequence(alphabet);
-        input.sequences.push(
-            sequence
-                .map_err(|error| anyhow::anyhow!("{}: record `{}`: {error}", path.display(), record.name))?,
-        );
-        input.names.push(record.name.to_string());
+        sequences.push(sequence.with_context(|| format!("{}: record `{}`", path.display(), record.name))?);
+        names.push(record.name.to_string());
     }
-    Ok(input)
+    Ok(Input { source: Source::Loaded(sequences), names, split: stem(path), files: vec![path.to_path_buf()] })
 }
 
 /// A file's name without folders and endings, as far as it can stand in the name of a result.
@@ -238,11 +247,20 @@ fn stem(path: &Path) -> String {
     if plain.is_empty() { "sequences".to_owned() } else { plain }
 }
 
+/// Counts what holds nothing to work on: windows beside their contig, sequences without a letter.
 fn warn_of_padding(input: &Input, context: &Context) {
     let empty = |sequence: &&Sequence| sequence.codes().iter().all(|&code| code >= sequence.alphabet().len());
-    let count = input.sequences.iter().filter(empty).count() as u64;
+    let count = match &input.source {
+        Source::Loaded(sequences) => sequences.iter().filter(empty).count(),
+        Source::Windows(reference, windows) => {
+            let length =
+                |window: &Window| reference.contig(window.contig()).map_or(0, |contig| contig.length);
+            let outside = |window: &&Window| window.end() <= 0 || window.start() >= length(window) as i64;
+            windows.iter().filter(outside).count()
+        }
+    };
     if count > 0 {
-        context.progress.warn(Warning::new(count, "sequences without any known letter"));
+        context.progress.warn(Warning::new(count as u64, "sequences without any known letter"));
     }
 }
 
@@ -258,12 +276,22 @@ impl ModelArgs {
     /// Loads the model and warns of what was left over.
     pub(crate) fn load(&self, context: &Context) -> anyhow::Result<LoadedModel> {
         let loaded = load_model(&self.model)?;
-        let extra = &loaded.report.extra;
-        if !extra.is_empty() {
-            let what = format!("tensors of {} not used: {}", self.model.display(), extra.join(", "));
-            context.progress.warn(Warning::new(extra.len() as u64, what));
-        }
+        self.warn(&loaded.report, context);
         Ok(loaded)
+    }
+
+    /// Loads a linear probe and warns of what was left over.
+    pub(crate) fn load_probe(&self, context: &Context) -> anyhow::Result<LinearProbe> {
+        let (probe, report) = LinearProbe::load(&self.model)?;
+        self.warn(&report, context);
+        Ok(probe)
+    }
+
+    fn warn(&self, report: &LoadReport, context: &Context) {
+        if !report.extra.is_empty() {
+            let what = format!("tensors of {} not used: {}", self.model.display(), report.extra.join(", "));
+            context.progress.warn(Warning::new(report.extra.len() as u64, what));
+        }
     }
 }
 

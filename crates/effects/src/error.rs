@@ -1,6 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cistron_core::ReferenceError;
 use cistron_encode::{EncodeError, ModelError};
 
 /// Why an effect could not be computed, written or merged.
@@ -20,6 +21,9 @@ pub enum EffectError {
     /// The model could not answer.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A window of the genome could not be read.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// An array could not be read or written.
     #[error(transparent)]
     Encode(#[from] EncodeError),

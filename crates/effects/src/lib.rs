@@ -14,5 +14,5 @@ pub use artefacts::{ArtefactOptions, Artefacts, Compatibility, Existing, Summary
 pub use error::EffectError;
 pub use part::{InputDigest, PartPlan, PartWriter, Parts};
 pub use saturation::{
-    DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, UnknownLetters, attributions,
+    DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,
 };

@@ -2,16 +2,18 @@
 
 mod attribution;
 mod engine;
+mod sequences;
 
 use std::ops::Range;
 
-use cistron_core::{Run, Sequence, Shard, Warning};
-use cistron_encode::{ModelSpec, Readout, Reduce, SequenceModel};
+use cistron_core::{Run, Shard, Warning};
+use cistron_encode::{Readout, Reduce, SequenceModel};
 use ndarray::{Array2, Array4};
 use rayon::prelude::*;
 
 pub use attribution::attributions;
 pub use engine::Engine;
+pub use sequences::Sequences;
 
 use crate::EffectError;
 use engine::Evaluator;
@@ -123,7 +125,7 @@ pub struct DeltaBlock {
 ///     Ok(Array3::from_shape_fn((batch.len(), 1, 1), |(i, _, _)| count(i) as f32))
 /// });
 /// let sequences = [Sequence::parse(&dna, "GAT")?];
-/// let plan = SaturationPlan::new(&sequences, &gc, SaturationOptions::default())?;
+/// let plan = SaturationPlan::new(&sequences[..], &gc, SaturationOptions::default())?;
 /// plan.execute(Shard::WHOLE, Run::default(), &mut |block| {
 ///     assert_eq!(block.deltas.iter().copied().collect::<Vec<_>>(),
 ///                [-1., 0., 0., -1.,  0., 1., 1., 0.,  0., 1., 1., 0.]);
@@ -132,7 +134,7 @@ pub struct DeltaBlock {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SaturationPlan<'a> {
-    sequences: &'a [Sequence],
+    sequences: Sequences<'a>,
     evaluator: Evaluator<'a>,
     block: usize,
     length: usize,
@@ -145,11 +147,12 @@ impl<'a> SaturationPlan<'a> {
     /// [`EffectError::Option`] for an option out of range or an engine that the model does not have,
     /// [`EffectError::Model`] for sequences that do not fit the model.
     pub fn new(
-        sequences: &'a [Sequence],
+        sequences: impl Into<Sequences<'a>>,
         model: &'a dyn SequenceModel,
         options: SaturationOptions,
     ) -> Result<Self, EffectError> {
-        let length = checked_length(sequences, model.spec())?;
+        let sequences = sequences.into();
+        let length = sequences.check(model.spec())?;
         let positions = checked_positions(&options, length)?;
         let readout = match options.readout.clone() {
             Some(readout) => readout,
@@ -209,10 +212,10 @@ impl<'a> SaturationPlan<'a> {
     /// Computes a shard's blocks, on the current rayon pool, and hands them to the sink in order.
     ///
     /// Blocks are the same bytes for any shard and any number of threads. About two blocks a thread are in
-    /// memory at a time.
+    /// memory at a time, with the sequences of windows.
     ///
     /// # Errors
-    /// [`EffectError::Cancelled`] if the run was asked to stop, [`EffectError::Inexact`] if an exact engine fails
+    /// [`EffectError::Reference`] if a window cannot be read, [`EffectError::Cancelled`] if the run was asked to stop, [`EffectError::Inexact`] if an exact engine fails
     /// its check, else the first error of the model or the sink. What the sink has got is valid.
     pub fn execute(
         &self,
@@ -250,17 +253,17 @@ impl<'a> SaturationPlan<'a> {
         let [_, length, letters, outputs] = self.shape();
         let mut deltas = Array4::from_elem((range.len(), length, letters, outputs), f64::NAN);
         let mut reference = Array2::zeros((range.len(), outputs));
-        let codes =
-            self.sequences[range.clone()].iter().flat_map(|sequence| sequence.codes().iter().copied());
+        let sequences = self.sequences.fetch(range.clone())?;
+        let codes = sequences.iter().flat_map(|sequence| sequence.codes().iter().copied());
         let codes = Array2::from_shape_vec((range.len(), length), codes.collect())
             .map_err(|error| out_of_range("sequence length", error, length.to_string()))?;
         let mut noise = Vec::with_capacity(range.len());
         let rows = deltas.outer_iter_mut().zip(reference.outer_iter_mut());
-        for (index, (deltas, reference)) in range.clone().zip(rows) {
+        for ((index, sequence), (deltas, reference)) in range.clone().zip(sequences.iter()).zip(rows) {
             if run.is_cancelled() {
                 return Err(EffectError::Cancelled { done: id, total: self.blocks() });
             }
-            noise.push(self.evaluator.evaluate(index, &self.sequences[index], deltas, reference)?);
+            noise.push(self.evaluator.evaluate(index, sequence, deltas, reference)?);
         }
         Ok((DeltaBlock { id, first: range.start, codes, deltas, reference }, noise))
     }
@@ -275,20 +278,6 @@ fn warn_of_noise(noise: &[f64], run: Run<'_>) {
         );
         run.observer.warn(Warning::new(noise.len() as u64, what));
     }
-}
-
-fn checked_length(sequences: &[Sequence], spec: &ModelSpec) -> Result<usize, EffectError> {
-    let Some(first) = sequences.first() else {
-        return Err(out_of_range("number of sequences", 0, "at least 1"));
-    };
-    for (index, sequence) in sequences.iter().enumerate() {
-        spec.check(sequence.alphabet(), sequence.len())?;
-        if sequence.len() != first.len() {
-            let found = format!("{} in sequence {index}", sequence.len());
-            return Err(out_of_range("sequence length", found, format!("{} as in sequence 0", first.len())));
-        }
-    }
-    Ok(first.len())
 }
 
 fn checked_positions(options: &SaturationOptions, length: usize) -> Result<Vec<u32>, EffectError> {

@@ -65,11 +65,12 @@ const READABLE: &str = "probe";
 /// another kind of model, and what [`LinearProbe::load`] finds wrong.
 pub fn load_model(path: impl AsRef<Path>) -> Result<LoadedModel, ModelsError> {
     let path = path.as_ref();
-    let (probe, report) = if path.is_dir() { load_folder(path)? } else { LinearProbe::load(path)? };
+    let (probe, report) = LinearProbe::load(path)?;
     Ok(LoadedModel { info: ModelInfo::probe(&probe), model: Box::new(probe), report })
 }
 
-fn load_folder(folder: &Path) -> Result<(LinearProbe, LoadReport), ModelsError> {
+/// Loads the probe of a folder with `config.json` and weights.
+pub(crate) fn load_folder(folder: &Path) -> Result<(LinearProbe, LoadReport), ModelsError> {
     let config_path = folder.join("config.json");
     let text = fs::read(&config_path).map_err(ModelsError::io(&config_path))?;
     let config: Value = serde_json::from_slice(&text)

@@ -8,6 +8,7 @@ use cistron_encode::{
 use ndarray::{Array2, Array3, ArrayView3, Axis};
 use rayon::prelude::*;
 
+use crate::load::load_folder;
 use crate::{Checkpoint, LoadReport, ModelsError};
 
 mod file;
@@ -204,13 +205,14 @@ impl LinearProbe {
         Ok(Self { spec, mean: None, positional, kmer, bias, target: None })
     }
 
-    /// Reads a probe from a checkpoint.
+    /// Reads a probe from a checkpoint, or from a folder with `config.json` and weights.
     ///
     /// # Errors
     /// As [`Checkpoint::read`], then [`ModelsError::MissingTensors`], [`ModelsError::TensorShape`],
     /// [`ModelsError::NonFinite`], or [`ModelsError::Format`] for a header that says something else.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, LoadReport), ModelsError> {
-        Self::from_checkpoint(&Checkpoint::read(path)?)
+        let path = path.as_ref();
+        if path.is_dir() { load_folder(path) } else { Self::from_checkpoint(&Checkpoint::read(path)?) }
     }
 
     /// Writes the probe as `.safetensors`, complete or not at all.

@@ -211,9 +211,9 @@ fn saturate(args: &SaturateArgs, context: &Context) -> anyhow::Result<()> {
     let input = args.input.read(loaded.model.spec(), context)?;
     let readout = args.readout.of(&*loaded.model)?;
     let options = args.options(readout.clone());
-    let plan = SaturationPlan::new(&input.sequences, &*loaded.model, options).map_err(option_error)?;
-    if let Some(index) = args.plot.filter(|&index| index >= input.sequences.len()) {
-        return Err(usage(format!("--plot is {index}, expected a sequence below {}", input.sequences.len())));
+    let plan = SaturationPlan::new(input.sequences(), &*loaded.model, options).map_err(option_error)?;
+    if let Some(index) = args.plot.filter(|&index| index >= input.names.len()) {
+        return Err(usage(format!("--plot is {index}, expected a sequence below {}", input.names.len())));
     }
     let settings = args.record(&plan, &input.split, &readout);
     let inputs = [std::slice::from_ref(&args.model.model), &input.files].concat();
@@ -231,7 +231,7 @@ fn saturate(args: &SaturateArgs, context: &Context) -> anyhow::Result<()> {
     let summary = files.finish(&record.date())?;
     let more = json!({
         "command": "effect saturate", "options": settings, "engine": plan.engine(),
-        "counts": {"sequences": input.sequences.len(), "effects": summary.cells()},
+        "counts": {"sequences": input.names.len(), "effects": summary.cells()},
         "delta_mean": summary.mean(), "delta_abs_mean": summary.absolute_mean(),
     });
     record.write(&args.out_dir, context, &inputs, &more)

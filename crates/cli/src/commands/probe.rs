@@ -4,10 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cistron::Alphabet;
-use cistron::encode::{NpzReader, SequenceBatch};
-use cistron::models::{
-    LinearProbe, ModelsError, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, train_probe,
-};
+use cistron::encode::{NpzReader, SequenceBatch, SequenceModel};
+use cistron::models::{ModelsError, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, train_probe};
 use clap::{Args, Subcommand};
 
 use crate::context::{Context, usage};
@@ -150,14 +148,18 @@ pub(crate) struct PredictArgs {
     input: InputArgs,
 }
 
+/// Sequences in memory at a time.
+const PREDICTED_AT_ONCE: usize = 4096;
+
 fn predict(args: &PredictArgs, context: &Context) -> anyhow::Result<()> {
-    let spec = args.model.load(context)?;
-    let input = args.input.read(spec.model.spec(), context)?;
-    let (probe, _) = LinearProbe::load(&args.model.model)?;
+    let probe = args.model.load_probe(context)?;
+    let input = args.input.read(probe.spec(), context)?;
     let mut output = Output::open(args.output.as_ref(), context)?;
     writeln!(output, "name\tlogit\tprobability")?;
-    for (sequences, names) in input.sequences.chunks(4096).zip(input.names.chunks(4096)) {
-        let batch = SequenceBatch::from_sequences(sequences)?;
+    for (index, names) in input.names.chunks(PREDICTED_AT_ONCE).enumerate() {
+        let first = index * PREDICTED_AT_ONCE;
+        let sequences = input.sequences().fetch(first..first + names.len())?;
+        let batch = SequenceBatch::from_sequences(&sequences)?;
         for (logit, name) in probe.logits(&batch)?.into_iter().zip(names) {
             writeln!(output, "{name}\t{logit}\t{}", 1.0 / (1.0 + (-logit).exp()))?;
         }
