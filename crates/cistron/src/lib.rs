@@ -9,6 +9,7 @@
 //! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models |
 //! | [`models`] | linear probes, checkpoints, devices |
 //! | [`effects`] | saturation mutagenesis, its tables and shards |
+//! | [`motif`] | motifs and their files |
 //! | [`plot`] | heat maps, logos, tracks as SVG |
 //!
 //! Every module but [`encode`] is a feature of the same name; all are on by default. `cuda`, `metal` and
@@ -44,6 +45,9 @@ pub use cistron_genome as genome;
 #[cfg(feature = "models")]
 #[doc(inline)]
 pub use cistron_models as models;
+#[cfg(feature = "motif")]
+#[doc(inline)]
+pub use cistron_motif as motif;
 #[cfg(feature = "plot")]
 #[doc(inline)]
 pub use cistron_plot as plot;

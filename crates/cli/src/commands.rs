@@ -6,5 +6,6 @@ pub(crate) mod effect;
 pub(crate) mod genome;
 pub(crate) mod merge;
 pub(crate) mod model;
+pub(crate) mod motif;
 pub(crate) mod probe;
 pub(crate) mod regions;

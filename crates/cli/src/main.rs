@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{demo, doctor, effect, genome, merge, model, probe, regions};
+use commands::{demo, doctor, effect, genome, merge, model, motif, probe, regions};
 use context::{Context, RunArgs, UsageError};
 
 /// Sequence-to-function genomics: read genomes, train and run models, and see what every mutation does.
@@ -62,6 +62,9 @@ enum Command {
     /// Variant effects: saturation mutagenesis
     #[command(subcommand)]
     Effect(effect::Command),
+    /// Motifs: convert files, draw logos
+    #[command(subcommand)]
+    Motif(motif::Command),
     /// Join the parts of a run that was cut with --shard
     Merge(merge::Args),
     /// A whole analysis on made-up data, with a report to open in a browser
@@ -102,6 +105,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Model(command) => model::run(command),
         Command::Probe(command) => probe::run(command, context),
         Command::Effect(command) => effect::run(command, context),
+        Command::Motif(command) => motif::run(command, context),
         Command::Merge(args) => merge::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Doctor => {

@@ -6,11 +6,13 @@
 mod background;
 mod error;
 mod io;
+mod logo;
 mod motif;
 mod set;
 
 pub use background::Background;
 pub use error::MotifError;
 pub use io::{MotifFormat, parse_meme_lenient, parse_motifs, parse_motifs_as, read_motifs, write_motifs};
+pub use logo::LogoScale;
 pub use motif::{MatrixKind, Motif};
 pub use set::MotifSet;

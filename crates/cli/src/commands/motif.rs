@@ -1,0 +1,122 @@
+//! `cistron motif`: convert, logo.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use cistron::motif::{Background, LogoScale, MotifFormat, read_motifs, write_motifs};
+use cistron::plot::{Logo, logo};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::context::Context;
+use crate::output::Output;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Turn a motif file into another format
+    #[command(after_help = "Example: cistron motif convert JASPAR2024.pfm --to meme -o JASPAR2024.meme")]
+    Convert(ConvertArgs),
+    /// Draw a motif as a sequence logo
+    #[command(after_help = "Example: cistron motif logo JASPAR2024.meme --name MA0139.1 -o ctcf.svg")]
+    Logo(LogoArgs),
+}
+
+pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Convert(args) => convert(args, context),
+        Command::Logo(args) => draw(args, context),
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct ConvertArgs {
+    /// Motifs: MEME, JASPAR, TRANSFAC, HOCOMOCO, UniPROBE or Homer, told by content
+    motifs: PathBuf,
+    /// Format of the result
+    #[arg(long, value_enum)]
+    to: FormatArg,
+    /// Output file [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatArg {
+    Meme,
+    Jaspar,
+    Transfac,
+    Uniprobe,
+    Homer,
+}
+
+impl From<FormatArg> for MotifFormat {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Meme => Self::Meme,
+            FormatArg::Jaspar => Self::Jaspar,
+            FormatArg::Transfac => Self::Transfac,
+            FormatArg::Uniprobe => Self::Uniprobe,
+            FormatArg::Homer => Self::Homer,
+        }
+    }
+}
+
+fn convert(args: &ConvertArgs, context: &Context) -> anyhow::Result<()> {
+    let motifs = read_motifs(&args.motifs, &context.progress)?;
+    let mut output = Output::open(args.output.as_ref(), context)?;
+    write_motifs(&motifs, args.to.into(), &mut output).with_context(|| args.motifs.display().to_string())?;
+    output.commit()
+}
+
+#[derive(Args)]
+pub(crate) struct LogoArgs {
+    /// Motifs in any format
+    motifs: PathBuf,
+    /// The motif's name, its identifier alone or with its second name
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// What the height of a letter shows
+    #[arg(long, value_enum, default_value_t)]
+    scale: LogoScaleArg,
+    /// Output SVG [default: standard output]
+    #[arg(long, short, value_name = "SVG")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum LogoScaleArg {
+    /// Information in bits, with a uniform background
+    #[default]
+    Information,
+    /// Probability
+    Probability,
+    /// The file's own numbers
+    Counts,
+}
+
+fn draw(args: &LogoArgs, context: &Context) -> anyhow::Result<()> {
+    let motifs = read_motifs(&args.motifs, &context.progress)?;
+    let named =
+        |motif: &&cistron::motif::Motif| **motif.name() == *args.name || motif.full_name() == args.name;
+    let motif = motifs.motifs().iter().find(named).with_context(|| {
+        format!("{}: no motif `{}` among {} motifs", args.motifs.display(), args.name, motifs.len())
+    })?;
+    let (scale, label) = match args.scale {
+        LogoScaleArg::Information => (LogoScale::Information, "bits"),
+        LogoScaleArg::Probability => (LogoScale::Probability, "probability"),
+        LogoScaleArg::Counts => (LogoScale::Counts, "counts"),
+    };
+    let heights = motif.letter_heights(scale, &Background::uniform(motifs.alphabet().len().into()))?;
+    let heights: Vec<f64> = heights.iter().copied().collect();
+    let svg = logo(&Logo {
+        title: &motif.full_name(),
+        letters: &motifs.alphabet().to_string(),
+        heights: &heights,
+        value_label: label,
+        first_position: 1,
+        ..Logo::default()
+    })?;
+    let mut output = Output::open(args.output.as_ref(), context)?;
+    output.write_all(svg.as_bytes())?;
+    output.commit()
+}
