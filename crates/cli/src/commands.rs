@@ -9,3 +9,4 @@ pub(crate) mod model;
 pub(crate) mod motif;
 pub(crate) mod probe;
 pub(crate) mod regions;
+pub(crate) mod seqlets;

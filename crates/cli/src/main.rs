@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{demo, doctor, effect, genome, merge, model, motif, probe, regions};
+use commands::{demo, doctor, effect, genome, merge, model, motif, probe, regions, seqlets};
 use context::{Context, RunArgs, UsageError};
 
 /// Sequence-to-function genomics: read genomes, train and run models, and see what every mutation does.
@@ -65,6 +65,9 @@ enum Command {
     /// Motifs: convert files, draw logos
     #[command(subcommand)]
     Motif(motif::Command),
+    /// Seqlets: the spans of an attribution track that stand out
+    #[command(subcommand)]
+    Seqlets(seqlets::Command),
     /// Join the parts of a run that was cut with --shard
     Merge(merge::Args),
     /// A whole analysis on made-up data, with a report to open in a browser
@@ -106,6 +109,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Probe(command) => probe::run(command, context),
         Command::Effect(command) => effect::run(command, context),
         Command::Motif(command) => motif::run(command, context),
+        Command::Seqlets(command) => seqlets::run(command, context),
         Command::Merge(args) => merge::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Doctor => {

@@ -82,3 +82,32 @@ pub(crate) fn write_one_hot(
     file.add_text("names", &names)?;
     Ok(file.finish()?)
 }
+
+/// A number as the shortest decimal that reads back to it, with an exponent where it is very small or large.
+pub(crate) struct Number(pub(crate) f64);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = self.0.abs();
+        if size != 0.0 && !(1e-4..1e16).contains(&size) && size.is_finite() {
+            write!(f, "{:e}", self.0)
+        } else {
+            write!(f, "{}", self.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_read_back() {
+        let cases =
+            [(0.0, "0"), (0.5, "0.5"), (1e-4, "0.0001"), (9.6e-16, "9.6e-16"), (-2e20, "-2e20"), (3.0, "3")];
+        for (value, expected) in cases {
+            assert_eq!(Number(value).to_string(), expected);
+            assert_eq!(expected.parse(), Ok(value));
+        }
+    }
+}

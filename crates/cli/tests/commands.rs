@@ -23,6 +23,9 @@ fn every_command_explains_itself_with_an_example() {
         "effect saturate",
         "merge",
         "demo",
+        "motif convert",
+        "motif logo",
+        "seqlets call",
         "doctor",
         "completions",
     ];
@@ -32,7 +35,19 @@ fn every_command_explains_itself_with_an_example() {
         assert!(help.contains("Example"), "{command} has no example");
     }
     let top = bench.ok("--help");
-    for area in ["genome", "regions", "model", "probe", "effect", "merge", "demo", "doctor", "completions"] {
+    for area in [
+        "genome",
+        "regions",
+        "model",
+        "probe",
+        "effect",
+        "motif",
+        "seqlets",
+        "merge",
+        "demo",
+        "doctor",
+        "completions",
+    ] {
         assert!(top.contains(&format!("  {area} ")), "{area}");
     }
     assert!(bench.ok("--version").starts_with("cistron "));
@@ -207,4 +222,39 @@ fn the_demo_finds_what_it_planted() {
             || report.matches("http://").count() == report.matches("http://www.w3.org").count()
     );
     assert!(bench.path("demo/effects/deltas_positives.npz").exists());
+}
+
+#[test]
+fn motifs_are_converted_and_drawn() {
+    let bench = Bench::new();
+    bench.write("one.pfm", ">MA0001.1\tAGL3\n0 3\n94 75\n1 0\n2 3\n");
+    let meme = bench.ok("motif convert one.pfm --to meme");
+    assert!(meme.starts_with("MEME version 4") && meme.contains("MOTIF MA0001.1 AGL3"), "{meme}");
+    bench.ok("motif convert one.pfm --to homer -o one.homer");
+    assert!(bench.read("one.homer").starts_with(">CC\tMA0001.1"));
+    bench.ok("motif logo one.pfm --name MA0001.1 -o one.svg");
+    assert!(bench.read("one.svg").starts_with("<svg "));
+    let ran = bench.run("motif logo one.pfm --name MA9");
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), "error: one.pfm: no motif `MA9` among 1 motifs\n"));
+    bench.write("bad.pfm", ">x\n1 2\n");
+    let ran = bench.run("motif convert bad.pfm --to meme");
+    assert!(ran.code == Some(1) && ran.stderr.contains("bad.pfm:"), "{}", ran.stderr);
+}
+
+#[test]
+fn seqlets_are_called_from_the_attributions_of_a_run() {
+    let bench = Bench::new();
+    bench.ok("demo --out-dir demo");
+    let table = bench.ok("seqlets call demo/effects/attributions_positives.npz --threshold 0.001");
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["example", "start", "end", "attribution", "p_value"]);
+    assert!(rows.len() > 100, "{} rows", rows.len());
+    let both =
+        bench.ok("seqlets call demo/effects/attributions_positives.npz --threshold 0.001 --both-signs");
+    assert!(both.lines().count() >= rows.len());
+    let ran = bench.run("seqlets call demo/effects/attributions_positives.npz --threshold 2");
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (Some(2), "error: threshold is 2, expected a number up to 1\n")
+    );
 }

@@ -8,6 +8,7 @@ mod error;
 mod io;
 mod logo;
 mod motif;
+mod seqlet;
 mod set;
 
 pub use background::Background;
@@ -15,4 +16,8 @@ pub use error::MotifError;
 pub use io::{MotifFormat, parse_meme_lenient, parse_motifs, parse_motifs_as, read_motifs, write_motifs};
 pub use logo::LogoScale;
 pub use motif::{MatrixKind, Motif};
+pub use seqlet::{
+    AttributionValue, FdrCurve, FdrPoint, Seqlet, SeqletCaller, SeqletError, SeqletNull, SeqletOptions,
+    call_seqlets, call_seqlets_with_control,
+};
 pub use set::MotifSet;

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::context::{Context, usage};
 use crate::input::{InputArgs, ModelArgs};
-use crate::output::{Output, check_free};
+use crate::output::{Number, Output, check_free};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -109,7 +109,8 @@ fn train(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     for (index, epoch) in trained.history.iter().enumerate() {
         let best = if index == trained.best_epoch { "*" } else { "" };
         let (number, metric) = (index + 1, epoch.validation_metric);
-        writeln!(output, "{number}\t{}\t{}\t{metric}\t{best}", epoch.training_loss, epoch.validation_loss)?;
+        let losses = (Number(epoch.training_loss), Number(epoch.validation_loss));
+        writeln!(output, "{number}\t{}\t{}\t{}\t{best}", losses.0, losses.1, Number(metric))?;
     }
     output.commit()
 }
@@ -161,7 +162,8 @@ fn predict(args: &PredictArgs, context: &Context) -> anyhow::Result<()> {
         let sequences = input.sequences().fetch(first..first + names.len())?;
         let batch = SequenceBatch::from_sequences(&sequences)?;
         for (logit, name) in probe.logits(&batch)?.into_iter().zip(names) {
-            writeln!(output, "{name}\t{logit}\t{}", 1.0 / (1.0 + (-logit).exp()))?;
+            let probability = 1.0 / (1.0 + (-logit).exp());
+            writeln!(output, "{name}\t{}\t{}", Number(logit), Number(probability))?;
         }
     }
     output.commit()

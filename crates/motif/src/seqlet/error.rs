@@ -1,0 +1,42 @@
+/// Why seqlets could not be called.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeqletError {
+    /// An option out of its range.
+    #[error("{option} is {found}, expected {expected}")]
+    Option {
+        /// Which option.
+        option: &'static str,
+        /// Its value.
+        found: String,
+        /// The range.
+        expected: &'static str,
+    },
+    /// Attributions without a value.
+    #[error("found no attribution, expected at least one")]
+    Empty,
+    /// An attribution that is no number.
+    #[error("attribution of example {example} at position {position} is {found}, expected a finite number")]
+    NotFinite {
+        /// Which example, from 0.
+        example: usize,
+        /// 0-based position.
+        position: usize,
+        /// The value.
+        found: f64,
+    },
+    /// Nulls over other bins.
+    #[error("null over {found} cannot join one over {expected}")]
+    Bins {
+        /// The bins of the one that joins.
+        found: String,
+        /// The bins of the one that is there.
+        expected: String,
+    },
+}
+
+impl SeqletError {
+    pub(super) fn option(option: &'static str, found: impl ToString, expected: &'static str) -> Self {
+        Self::Option { option, found: found.to_string(), expected }
+    }
+}
