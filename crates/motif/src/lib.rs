@@ -1,7 +1,8 @@
 //! Motifs: position weight matrices, their files, scanning and comparison.
 //!
 //! A [`Motif`] is a name and a matrix of shape (width, A), kept as read; a [`MotifSet`] holds motifs over one
-//! alphabet, each name once. [`read_motifs`] tells the format of a file by its content.
+//! alphabet, each name once. [`read_motifs`] tells the format of a file by its content. [`TomtomTargets`] compares
+//! motifs, sequences or attributions with a set of motifs; [`call_seqlets`] finds what to compare.
 
 mod background;
 mod error;
@@ -10,6 +11,7 @@ mod logo;
 mod motif;
 mod seqlet;
 mod set;
+mod tomtom;
 
 pub use background::Background;
 pub use error::MotifError;
@@ -21,3 +23,7 @@ pub use seqlet::{
     call_seqlets, call_seqlets_with_control,
 };
 pub use set::MotifSet;
+pub use tomtom::{
+    MotifDistance, MotifMatch, NeighbourOrder, OffsetTies, TomtomError, TomtomOptions, TomtomStrands,
+    TomtomTargets, compare_symmetric,
+};

@@ -1,0 +1,73 @@
+//! The inner loops compiled for AVX-512 F, BW, DQ and VL.
+//!
+//! The loops themselves are the portable ones: additions and multiplications stay apart and in order, so results
+//! are the same bytes.
+#![expect(unsafe_code, reason = "only code that knows the machine may call code compiled for more of it")]
+#![expect(clippy::unused_self, reason = "`self` is the proof that the call is sound")]
+
+use super::align::{self, Batch, Best, Count};
+use super::background::{self, Convolution};
+use super::column::{self, Scaling, Scratch, Spread};
+use super::distance::Side;
+use super::targets::TomtomTargets;
+use super::transpose::{self, Rows};
+
+/// Proof that this machine has AVX-512 F, BW, DQ and VL.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    /// The proof, if it holds.
+    pub(super) fn detect() -> Option<Self> {
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        all.then_some(Self(()))
+    }
+
+    pub(super) fn spread(self, targets: &TomtomTargets, query: &Side, scratch: Scratch<'_>) -> Spread {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn compiled(targets: &TomtomTargets, query: &Side, scratch: Scratch<'_>) -> Spread {
+            column::spread(targets, query, scratch)
+        }
+        // SAFETY: `self` exists only where these instructions were detected.
+        unsafe { compiled(targets, query, scratch) }
+    }
+
+    pub(super) fn quantise(self, scores: &[f64], scaling: Scaling, median: f64, integers: &mut [u8]) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn compiled(scores: &[f64], scaling: Scaling, median: f64, integers: &mut [u8]) {
+            column::quantise(scores, scaling, median, integers);
+        }
+        // SAFETY: `self` exists only where these instructions were detected.
+        unsafe { compiled(scores, scaling, median, integers) }
+    }
+
+    pub(super) fn transpose(self, rows: &Rows<'_>, out: &mut [[u8; 16]]) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn compiled(rows: &Rows<'_>, out: &mut [[u8; 16]]) {
+            transpose::transpose(rows, out);
+        }
+        // SAFETY: `self` exists only where these instructions were detected.
+        unsafe { compiled(rows, out) }
+    }
+
+    pub(super) fn align<T: Count>(self, targets: &TomtomTargets, batch: &Batch<'_>, best: &mut Vec<Best<T>>) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn compiled<T: Count>(targets: &TomtomTargets, batch: &Batch<'_>, best: &mut Vec<Best<T>>) {
+            align::align(targets, batch, best);
+        }
+        // SAFETY: `self` exists only where these instructions were detected.
+        unsafe { compiled(targets, batch, best) }
+    }
+
+    pub(super) fn convolve(self, what: &Convolution<'_>, out: &mut [f64]) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn compiled(what: &Convolution<'_>, out: &mut [f64]) {
+            background::convolve(what, out);
+        }
+        // SAFETY: `self` exists only where these instructions were detected.
+        unsafe { compiled(what, out) }
+    }
+}
