@@ -23,6 +23,7 @@ fn every_command_explains_itself_with_an_example() {
         "effect saturate",
         "merge",
         "demo",
+        "motif compare",
         "motif convert",
         "motif logo",
         "seqlets call",
@@ -257,4 +258,45 @@ fn seqlets_are_called_from_the_attributions_of_a_run() {
         (ran.code, ran.stderr.as_str()),
         (Some(2), "error: threshold is 2, expected a number up to 1\n")
     );
+}
+
+#[test]
+fn motifs_sequences_and_letters_are_compared() {
+    let bench = Bench::new();
+    bench.write(
+        "two.meme",
+        "MEME version 4\n\nMOTIF M1 AP1\nletter-probability matrix: w= 4\n0 0 0 1\n0 0 1 0\n1 0 0 0\n0 1 0 0\n\
+         MOTIF M2 GATA\nletter-probability matrix: w= 4\n0 0 1 0\n1 0 0 0\n0 0 0 1\n1 0 0 0\n",
+    );
+    let header =
+        "query_name\ttarget_name\ttarget_idx\tp_value\te_value\tq_value\tscore\toffset\toverlap\tstrand";
+    let best = |table: String| {
+        let mut lines = table.lines().map(str::to_owned);
+        assert_eq!(lines.next().unwrap(), header);
+        lines.map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let letters = best(bench.ok("motif compare GTCA two.meme --nearest 1"));
+    assert_eq!(
+        (letters[0][0].as_str(), letters[0][1].as_str(), letters[0][9].as_str()),
+        ("GTCA", "M1 AP1", "-")
+    );
+    bench.write("seqlets.fa", ">a\nTATC\n>b\nTGACN\n");
+    let records = best(bench.ok("motif compare seqlets.fa two.meme --nearest 1 --threads 1"));
+    assert_eq!((records[0][1].as_str(), records[1][1].as_str()), ("M2 GATA", "M1 AP1"));
+    let all = best(bench.ok("motif compare two.meme two.meme --distance pearson --target-bins none"));
+    assert_eq!(all.len(), 4);
+    assert_eq!(best(bench.ok("motif compare two.meme --symmetric")).len(), 1);
+    let refuse = |arguments: &str, code: i32, expected: &str| {
+        let ran = bench.run(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
+    };
+    refuse("motif compare two.meme two.meme --score-bins 0", 2, "score_bins is 0, expected 1 to 255");
+    refuse(
+        "motif compare none.meme two.meme",
+        1,
+        "none.meme: no such file, expected a file or letters of ACGTN",
+    );
+    refuse("motif compare TGAC none.meme", 1, "none.meme");
+    refuse("motif compare TGAC", 2, "required");
 }

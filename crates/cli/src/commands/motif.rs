@@ -1,4 +1,6 @@
-//! `cistron motif`: convert, logo.
+//! `cistron motif`: compare, convert, logo.
+
+mod compare;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +15,11 @@ use crate::output::Output;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Compare motifs, sequences or seqlets with known motifs (TOMTOM)
+    #[command(after_help = "Examples:\n  cistron motif compare TGACTCA JASPAR2024.meme --nearest 5\n  \
+                            cistron motif compare mine.meme JASPAR2024.meme --threshold 0.01 -o matches.tsv\n  \
+                            cistron motif compare JASPAR2024.meme --symmetric -o pairs.tsv.gz")]
+    Compare(compare::CompareArgs),
     /// Turn a motif file into another format
     #[command(after_help = "Example: cistron motif convert JASPAR2024.pfm --to meme -o JASPAR2024.meme")]
     Convert(ConvertArgs),
@@ -23,6 +30,7 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
+        Command::Compare(args) => compare::compare(args, context),
         Command::Convert(args) => convert(args, context),
         Command::Logo(args) => draw(args, context),
     }
