@@ -11,7 +11,7 @@ use crate::weights::{self, Weights};
 
 pub fn scan(weights: &str, path: &str) -> Result<usize> {
     let motifs = weights::read(weights)?.iter().map(motif).collect::<Result<Vec<_>>>()?;
-    let (_, sequences) = fasta::read_encoded(path, &Alphabet::Dna, 1)?;
+    let (_, sequences) = fasta::read_encoded(path, &Alphabet::Dna, 0)?;
     Ok(scan_encoded(&motifs, &sequences, &ScanOptions::default())?.len())
 }
 
