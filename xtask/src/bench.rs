@@ -1,10 +1,12 @@
 //! Times of cistron beside its peers, taken in one session on one machine.
 
 mod fasta;
+mod fimo;
 mod ism_probe;
 mod measure;
 mod peers;
 mod report;
+mod tomtom;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,6 +23,10 @@ use crate::workspace::Workspace;
 pub(crate) enum Name {
     /// Random windows of a genome, beside pyfaidx and pysam.
     Fasta,
+    /// Hits of motifs in a genome, beside memelite, MOODS, lightmotif and universalmotif.
+    Fimo,
+    /// Motifs and seqlets against motifs, beside memelite and universalmotif.
+    Tomtom,
     /// Saturation mutagenesis of a linear probe, beside a loop in PyTorch.
     IsmProbe,
     /// Everything.
@@ -33,6 +39,12 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     if matches!(name, Name::Fasta | Name::All) {
         fasta::run(workspace, runs)?;
     }
+    if matches!(name, Name::Fimo | Name::All) {
+        fimo::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Tomtom | Name::All) {
+        tomtom::run(workspace, runs)?;
+    }
     if matches!(name, Name::IsmProbe | Name::All) {
         ism_probe::run(workspace, runs)?;
     }
@@ -44,6 +56,15 @@ fn folder(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let folder = workspace.target.join("bench").join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
+}
+
+/// The program of a benchmark if its source is there: peers can be timed before it is written.
+fn release_if_written(workspace: &Workspace, name: &str) -> Result<Option<PathBuf>> {
+    if !workspace.root.join("benches").join(format!("{name}.rs")).is_file() {
+        println!("there is no benchmark `{name}` yet: the peers alone");
+        return Ok(None);
+    }
+    Ok(Some(PathBuf::from(release(workspace, name)?.get_program())))
 }
 
 /// The program of a benchmark, built with optimisation.

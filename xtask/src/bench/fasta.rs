@@ -75,8 +75,8 @@ fn compare(
         );
     }
     let best = theirs.iter().map(Series::work).fold(f64::INFINITY, f64::min);
-    let what = "CPU of our whole process / CPU of the best peer's work".to_owned();
-    let claim = Claim { what, ratio: ours.process() / best, at_most: case.at_most };
+    let what = "CPU of our whole process / CPU of the best peer's work";
+    let claims = vec![Claim::ratio(what, ours.process() / best, case.at_most)];
     let title = format!("{} random windows of {} bases, {}", WINDOWS[0], WINDOWS[1], case.title);
-    Ok(Comparison { title, series, claim })
+    Ok(Comparison { title, series, claims })
 }

@@ -34,9 +34,8 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
     status(peers.script("ism_probe.py").arg("compare").arg(&folder).arg(TOLERANCE))?;
     ensure!(series[0].result()? == series[1].result()?, "the two did not see the same sequences");
     let ratio = series[0].process() / series[1].work();
-    let what = "CPU of our whole process / CPU of the loop alone".to_owned();
-    let claim = Claim { what, ratio, at_most: 1e-3 };
+    let claims = vec![Claim::ratio("CPU of our whole process / CPU of the loop alone", ratio, 1e-3)];
     let title =
         "every mutant of 8 sequences of 2,000 bases, linear probe of 128 units, one thread".to_owned();
-    finish(workspace, "ism-probe", &TORCH, &[Comparison { title, series, claim }])
+    finish(workspace, "ism-probe", &TORCH, &[Comparison { title, series, claims }])
 }

@@ -1,11 +1,11 @@
-//! The peers: pinned Python packages in an environment of their own.
+//! The peers: pinned Python packages in an environment of their own, and a program of those written in Rust.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::run::status;
+use crate::run::{cargo, status};
 use crate::workspace::Workspace;
 
 /// What the benchmarks of files need.
@@ -13,6 +13,19 @@ pub(super) const FILES: [&str; 3] = ["numpy==2.4.6", "pyfaidx==0.9.2.2", "pysam=
 
 /// What the benchmark of mutagenesis needs: some gigabytes, so only when asked for.
 pub(super) const TORCH: [&str; 2] = ["numpy==2.4.6", "torch==2.15.0"];
+
+/// What the benchmarks of motifs need.
+pub(super) const MOTIFS: [&str; 6] = [
+    "numpy==2.4.6",
+    "numba==0.68.1",
+    "pandas==3.1.1",
+    "pyfaidx==0.9.2.2",
+    "memelite==0.5.0",
+    "MOODS-python==1.9.4.1",
+];
+
+/// The same for those written in Rust, as `benches/peers/rust/Cargo.toml` pins them.
+pub(super) const MOTIFS_IN_RUST: [&str; 2] = ["lightmotif 0.10.1", "universalmotif 0.3.0"];
 
 /// The environment's Python, with the packages in it.
 #[derive(Debug)]
@@ -39,11 +52,21 @@ impl Peers {
     pub(super) fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(self.scripts.join(name));
-        for variable in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
+        for variable in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"] {
             command.env(variable, "1");
         }
         command
     }
+}
+
+/// Builds the program of the peers that are written in Rust.
+pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let manifest = workspace.root.join("benches").join("peers").join("rust").join("Cargo.toml");
+    let target = workspace.target.join("peers").join("rust");
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--quiet", "--manifest-path"]).arg(manifest);
+    status(build.arg("--target-dir").arg(&target))?;
+    Ok(target.join("release").join("peers"))
 }
 
 /// Installs one package; a note beside it says that it is there, so that pip is not asked again.

@@ -33,6 +33,17 @@ impl Series {
         work.map_or_else(|| self.process(), |spread| spread.median)
     }
 
+    /// Seconds from start to end.
+    pub(super) fn wall(&self) -> f64 {
+        Spread::of(self.costs.iter().map(|cost| cost.wall)).map_or(f64::NAN, |spread| spread.median)
+    }
+
+    /// The largest resident memory of all runs, in millions of bytes.
+    pub(super) fn megabytes(&self) -> f64 {
+        let spread = Spread::of(self.costs.iter().map(|cost| cost.memory));
+        spread.map_or(f64::NAN, |spread| spread.most * 1024.0 * 1024.0 / 1e6)
+    }
+
     /// The first line that the program printed, if all runs agree on it.
     pub(super) fn result(&self) -> Result<&str> {
         let first = self.costs.iter().find_map(|cost| cost.printed.lines().next());
@@ -46,6 +57,7 @@ impl Series {
         let list = |of: &dyn Fn(&Cost) -> Option<f64>| self.costs.iter().map(of).collect::<Vec<_>>();
         json!({
             "name": self.name,
+            "printed": self.result().ok(),
             "process_cpu_seconds": list(&|cost| Some(cost.process)),
             "work_cpu_seconds": list(&|cost| cost.work),
             "wall_seconds": list(&|cost| Some(cost.wall)),
@@ -73,26 +85,64 @@ pub(super) fn race(mut contenders: Vec<Contender>, runs: usize) -> Result<Vec<Se
 pub(super) struct Comparison {
     pub(super) title: String,
     pub(super) series: Vec<Series>,
-    /// What is claimed: a ratio of CPU seconds and its largest allowed value.
-    pub(super) claim: Claim,
+    pub(super) claims: Vec<Claim>,
 }
 
-/// Ours divided by a peer's.
+/// What is claimed: a number and its largest allowed value.
 pub(super) struct Claim {
     pub(super) what: String,
-    pub(super) ratio: f64,
+    pub(super) unit: Unit,
+    pub(super) value: f64,
     pub(super) at_most: f64,
 }
 
-impl Comparison {
-    pub(super) fn holds(&self) -> bool {
-        self.claim.ratio <= self.claim.at_most
+/// What a claimed number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Ours divided by a peer's.
+    Ratio,
+    Seconds,
+    /// Millions of bytes.
+    Megabytes,
+}
+
+impl Claim {
+    /// That ours costs at most `at_most` of a peer's.
+    pub(super) fn ratio(what: impl Into<String>, value: f64, at_most: f64) -> Self {
+        Self { what: what.into(), unit: Unit::Ratio, value, at_most }
     }
 
+    fn holds(&self) -> bool {
+        self.value <= self.at_most
+    }
+
+    fn line(&self) -> String {
+        let Self { what, unit, value, at_most } = self;
+        let verdict = if self.holds() { "holds" } else { "DOES NOT HOLD" };
+        let number = match unit {
+            Unit::Ratio => format!("{value:.5} (1/{:.1}), at most {at_most}", 1.0 / value),
+            Unit::Seconds => format!("{value:.4} s, at most {at_most}"),
+            Unit::Megabytes => format!("{value:.0} MB, at most {at_most}"),
+        };
+        format!("{what}: {number}: {verdict}")
+    }
+
+    fn json(&self) -> Value {
+        let unit = match self.unit {
+            Unit::Ratio => "ratio",
+            Unit::Seconds => "seconds",
+            Unit::Megabytes => "megabytes",
+        };
+        json!({"what": self.what, "unit": unit, "value": self.value, "at_most": self.at_most,
+               "holds": self.holds()})
+    }
+}
+
+impl Comparison {
     pub(super) fn print(&self) {
         println!("\n{}", self.title);
         println!(
-            "{:24} {:>28} {:>28} {:>9} {:>10}",
+            "{:24} {:>28} {:>28} {:>9} {:>10}  printed",
             "", "CPU s, process", "CPU s, work", "wall s", "peak MiB"
         );
         for series in &self.series {
@@ -103,25 +153,23 @@ impl Comparison {
             };
             let median = |spread: Option<Spread>| spread.map_or(f64::NAN, |spread| spread.median);
             println!(
-                "{:24} {:>28} {:>28} {:9.4} {:10.1}",
+                "{:24} {:>28} {:>28} {:9.4} {:10.1}  {}",
                 series.name,
                 spread(of(&|cost| Some(cost.process))),
                 spread(of(&|cost| cost.work)),
                 median(of(&|cost| Some(cost.wall))),
                 median(of(&|cost| Some(cost.memory))),
+                series.result().unwrap_or_default(),
             );
         }
-        let verdict = if self.holds() { "holds" } else { "DOES NOT HOLD" };
-        let Claim { what, ratio, at_most } = &self.claim;
-        println!("{what}: {ratio:.5} (1/{:.1}), at most {at_most}: {verdict}", 1.0 / ratio);
+        self.claims.iter().for_each(|claim| println!("{}", claim.line()));
     }
 
     fn json(&self) -> Value {
         json!({
             "title": self.title,
             "series": self.series.iter().map(Series::json).collect::<Vec<_>>(),
-            "claim": {"what": self.claim.what, "ratio": self.claim.ratio, "at_most": self.claim.at_most,
-                      "holds": self.holds()},
+            "claims": self.claims.iter().map(Claim::json).collect::<Vec<_>>(),
         })
     }
 }
@@ -135,7 +183,7 @@ pub(super) fn finish(workspace: &Workspace, name: &str, peers: &[&str], all: &[C
         .with_context(|| format!("cannot write {}", path.display()))?;
     all.iter().for_each(Comparison::print);
     println!("\nwrote {}", path.display());
-    let failed = all.iter().filter(|comparison| !comparison.holds()).count();
+    let failed = all.iter().flat_map(|it| &it.claims).filter(|claim| !claim.holds()).count();
     anyhow::ensure!(failed == 0, "{failed} claim(s) of {name} do not hold");
     Ok(())
 }
@@ -164,10 +212,12 @@ mod tests {
 
     #[test]
     fn a_claim_holds_up_to_its_bound() {
-        let claim = |ratio| Claim { what: String::new(), ratio, at_most: 0.5 };
-        let comparison = |ratio| Comparison { title: String::new(), series: vec![], claim: claim(ratio) };
-        assert!(comparison(0.5).holds());
-        assert!(!comparison(0.51).holds());
-        assert!(!comparison(f64::NAN).holds());
+        let claim = |value| Claim::ratio("a / b", value, 0.5);
+        assert!(claim(0.5).holds());
+        assert!(!claim(0.51).holds());
+        assert!(!claim(f64::NAN).holds());
+        assert_eq!(claim(0.25).line(), "a / b: 0.25000 (1/4.0), at most 0.5: holds");
+        let memory = Claim { unit: Unit::Megabytes, ..claim(501.0) };
+        assert_eq!(memory.line(), "a / b: 501 MB, at most 0.5: DOES NOT HOLD");
     }
 }
