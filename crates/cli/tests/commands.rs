@@ -23,6 +23,7 @@ fn every_command_explains_itself_with_an_example() {
         "effect saturate",
         "merge",
         "demo",
+        "motif scan",
         "motif compare",
         "motif convert",
         "motif logo",
@@ -299,4 +300,78 @@ fn motifs_sequences_and_letters_are_compared() {
     );
     refuse("motif compare TGAC none.meme", 1, "none.meme");
     refuse("motif compare TGAC", 2, "required");
+}
+
+const AP1: &str = "MEME version 4\n\nMOTIF M1 AP1\nletter-probability matrix: w= 7 nsites= 20\n\
+    0 0 0 1\n0 0 1 0\n1 0 0 0\n0 1 0 0\n0 0 0 1\n0 1 0 0\n1 0 0 0\n";
+
+#[test]
+fn motifs_are_found_in_every_format_and_order() {
+    let bench = Bench::new();
+    bench.write("ap1.meme", AP1);
+    bench.write("x.fa", ">b first\nAATGACTCANNNNNNNNN\n>a\nccTGAGTCAtgactca\n>empty\n");
+    let table = bench.ok("motif scan ap1.meme x.fa --matched-sequence --q-values");
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(
+        rows[0],
+        [
+            "motif_name",
+            "motif_idx",
+            "sequence_name",
+            "start",
+            "end",
+            "strand",
+            "score",
+            "p_value",
+            "q_value",
+            "matched_sequence"
+        ]
+    );
+    let places: Vec<_> = rows[1..].iter().map(|row| (row[2], row[3], row[5], row[9])).collect();
+    // TGACTCA reads TGAGTCA on the other strand.
+    assert_eq!(places, [("b", "2", "+", "TGACTCA"), ("a", "9", "+", "TGACTCA"), ("a", "2", "-", "TGACTCA")]);
+    assert!(rows[1..].iter().all(|row| row[8].parse::<f64>().unwrap() <= 1.0));
+    let bed = bench.ok("motif scan ap1.meme x.fa --format bed");
+    assert!(bed.starts_with("b\t2\t9\tM1 AP1\t42\t+\t"), "{bed}");
+    let gff = bench.ok("motif scan ap1.meme x.fa --format gff3 --forward-only");
+    assert!(
+        gff.starts_with("##gff-version 3\nb\tcistron\tnucleotide_motif\t3\t9\t42\t+\t.\tName=M1;Alias=AP1;"),
+        "{gff}"
+    );
+    assert_eq!(gff.lines().count(), 3);
+    let meme = bench.ok("motif scan ap1.meme x.fa --format meme --compat memesuite");
+    assert!(meme.starts_with("motif_id\tmotif_alt_id\t") && meme.contains("M1\tAP1\tb\t3\t9\t+\t"), "{meme}");
+    assert_eq!(bench.ok("motif scan ap1.meme x.fa --counts"), "motif_name\tmotif_idx\tcount\nM1 AP1\t0\t3\n");
+    let best = bench.ok("motif scan ap1.meme x.fa --best");
+    let places: Vec<_> = best.lines().skip(1).map(|line| line.split('\t').nth(3).unwrap()).collect();
+    assert_eq!(places, ["2", "2"]);
+    let position = bench.ok("motif scan ap1.meme x.fa --order position");
+    let places: Vec<_> = position.lines().skip(1).map(|line| line.split('\t').nth(3).unwrap()).collect();
+    assert_eq!(places, ["2", "2", "9"]);
+    bench.write("bg.txt", "A 0.3\nC 0.2\nG 0.2\nT 0.3\n");
+    for background in ["sequences", "bg.txt", "uniform"] {
+        bench.ok(&format!("motif scan ap1.meme x.fa --background {background} --score-threshold 5"));
+    }
+}
+
+#[test]
+fn scans_that_cannot_be_are_refused() {
+    let bench = Bench::new();
+    bench.write("ap1.meme", AP1);
+    let refuse = |arguments: &str, code: i32, expected: &str| {
+        let ran = bench.run(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
+    };
+    refuse(
+        "motif scan ap1.meme genome.fa --threshold 0",
+        2,
+        "p-value threshold is 0, expected above 0 and at most 1",
+    );
+    refuse("motif scan ap1.meme genome.fa --bin-size -1", 2, "unexpected argument");
+    refuse("motif scan ap1.meme genome.fa --background motif-file", 1, "ap1.meme: no background in the file");
+    refuse("motif scan ap1.meme genome.fa --background none.txt", 1, "none.txt: No such file");
+    refuse("motif scan ap1.meme none.fa", 1, "none.fa cannot be read");
+    bench.write("bad.meme", "MEME version 4\nMOTIF x\nletter-probability matrix: w= 2\n0 0 0 1\n");
+    refuse("motif scan bad.meme genome.fa", 1, "bad.meme:");
 }

@@ -48,6 +48,69 @@ impl Background {
         Ok(Self(probabilities.iter().map(|p| p / scale).collect()))
     }
 
+    /// The share of each letter among letters counted, in the order of the alphabet.
+    ///
+    /// # Errors
+    /// [`MotifError::Background`] if a letter was never seen: its score would be infinite.
+    ///
+    /// ```
+    /// let background = cistron_motif::Background::of_counts(&[3, 2, 2, 3])?;
+    /// assert_eq!(background.probabilities()[1], 0.2);
+    /// # Ok::<(), cistron_motif::MotifError>(())
+    /// ```
+    pub fn of_counts(counts: &[u64]) -> Result<Self, MotifError> {
+        let total: u64 = counts.iter().sum();
+        if let Some(letter) = counts.iter().position(|&count| count == 0) {
+            let problem =
+                format!("of the sequences has no letter of number {letter}, expected each at least once");
+            return Err(MotifError::background(problem));
+        }
+        Self::new(&counts.iter().map(|&count| count as f64 / total as f64).collect::<Vec<_>>())
+    }
+
+    /// Reads the MEME suite's background format: a letter and its frequency a line, `#` before comments. Frequencies
+    /// of longer words, for models of higher order, are skipped.
+    ///
+    /// # Errors
+    /// [`MotifError::Malformed`] with the line for anything else, [`MotifError::Unusable`] if a letter is missing.
+    ///
+    /// ```
+    /// use cistron_core::Alphabet;
+    /// use cistron_motif::Background;
+    ///
+    /// let text = "# order 0\nA 0.3\nC 0.2\nG 0.2\nT 0.3\n";
+    /// let background = Background::parse(text, "bg.txt", &Alphabet::dna())?;
+    /// assert_eq!(background.probabilities()[0], 0.3);
+    /// # Ok::<(), cistron_motif::MotifError>(())
+    /// ```
+    pub fn parse(text: &str, file: &str, alphabet: &Alphabet) -> Result<Self, MotifError> {
+        let mut found = vec![None; usize::from(alphabet.len())];
+        for (line, content) in (1..).zip(text.lines()) {
+            let content = content.split('#').next().unwrap_or_default();
+            let mut fields = content.split_whitespace();
+            let Some(word) = fields.next() else { continue };
+            let frequency = fields.next().and_then(|field| field.parse::<f64>().ok());
+            let malformed =
+                |problem: String| MotifError::Malformed { file: file.to_owned(), line, column: 1, problem };
+            let Some(frequency) = frequency.filter(|frequency| frequency.is_finite()) else {
+                return Err(malformed(format!(
+                    "found {:?}, expected a letter and its frequency",
+                    content.trim()
+                )));
+            };
+            let [letter] = *word.as_bytes() else { continue };
+            let slot = found.get_mut(usize::from(alphabet.code(letter)));
+            *slot.ok_or_else(|| malformed(format!("found `{word}`, expected one of {alphabet}")))? =
+                Some(frequency);
+        }
+        let complete: Option<Vec<f64>> = found.into_iter().collect();
+        let complete = complete.ok_or_else(|| MotifError::Unusable {
+            file: file.to_owned(),
+            problem: format!("a letter has no frequency, expected all of {alphabet}"),
+        })?;
+        Self::new(&complete)
+    }
+
     /// The probabilities in the order of the alphabet's letters.
     pub fn probabilities(&self) -> &[f64] {
         &self.0
@@ -90,6 +153,18 @@ mod tests {
         assert!(Background::new(&[f64::NAN, 0.5]).is_err());
         let near = Background::new(&[0.25, 0.25, 0.25, 0.2]).unwrap();
         assert!((near.probabilities().iter().sum::<f64>() - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn background_files_are_read_and_refused() {
+        let parse = |text: &str| Background::parse(text, "bg", &Alphabet::dna());
+        let words = parse("A 0.3\nC 0.2\ng 0.2 # lower case\nT 0.3\nAA 0.09\n\n#end\n").unwrap();
+        assert_eq!(words.probabilities(), [0.3, 0.2, 0.2, 0.3]);
+        let refused = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(refused("A 0.3\nX 0.2\n"), "bg:2:1: found `X`, expected one of ACGT");
+        assert_eq!(refused("A\n"), "bg:1:1: found \"A\", expected a letter and its frequency");
+        assert_eq!(refused("A 1\n"), "bg: a letter has no frequency, expected all of ACGT");
+        assert!(Background::of_counts(&[1, 0, 1, 1]).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! `cistron motif`: compare, convert, logo.
+//! `cistron motif`: scan, compare, convert, logo.
 
 mod compare;
+mod scan;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,6 +16,13 @@ use crate::output::Output;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Find where motifs fit sequences (FIMO)
+    #[command(
+        after_help = "Examples:\n  cistron motif scan JASPAR2024.meme genome.fa --format bed -o hits.bed\n  \
+                            cistron motif scan mine.meme peaks.fa --q-values --matched-sequence\n  \
+                            cistron motif scan mine.meme peaks.fa --compat memesuite --format meme -o fimo.tsv"
+    )]
+    Scan(Box<scan::ScanArgs>),
     /// Compare motifs, sequences or seqlets with known motifs (TOMTOM)
     #[command(after_help = "Examples:\n  cistron motif compare TGACTCA JASPAR2024.meme --nearest 5\n  \
                             cistron motif compare mine.meme JASPAR2024.meme --threshold 0.01 -o matches.tsv\n  \
@@ -30,6 +38,7 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
+        Command::Scan(args) => scan::scan(args, context),
         Command::Compare(args) => compare::compare(args, context),
         Command::Convert(args) => convert(args, context),
         Command::Logo(args) => draw(args, context),

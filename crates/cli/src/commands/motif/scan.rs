@@ -1,0 +1,239 @@
+//! `cistron motif scan`: FIMO.
+
+mod format;
+mod letters;
+mod spool;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use cistron::motif::{
+    Arithmetic, Background, FimoOptions, Hit, HitOrder, MotifError, MotifSet, ScanStrands, ScanSummary,
+    ScanThreshold, Scanner, best_hits, q_values, read_motifs,
+};
+use clap::{Args, ValueEnum};
+
+use crate::context::{Context, usage};
+use crate::output::Output;
+use format::{Columns, Row, RowWriter};
+use letters::Sequences;
+use spool::HitSpool;
+
+#[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct ScanArgs {
+    /// Motifs in any format
+    motifs: PathBuf,
+    /// Sequences, plain, bgzip or gzip
+    fasta: PathBuf,
+    /// Report windows with a p-value below P
+    #[arg(long, value_name = "P", default_value_t = 1e-4, conflicts_with = "score_threshold")]
+    threshold: f64,
+    /// Report windows with a score of at least S bits
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    score_threshold: Option<f64>,
+    /// Width of a score bin of the p-value table, in bits
+    #[arg(long, value_name = "BITS", default_value_t = 0.1)]
+    bin_size: f64,
+    /// Added to each probability [default: 0.0001; with --compat memesuite the weight of the background, 0.1]
+    #[arg(long, value_name = "C")]
+    pseudocount: Option<f64>,
+    /// Scan the forward strand alone
+    #[arg(long)]
+    forward_only: bool,
+    /// Letters outside motifs: uniform, motif-file, sequences, or a file of letters and frequencies [default: uniform; with --compat memesuite the MEME suite's own]
+    #[arg(long, value_name = "BACKGROUND")]
+    background: Option<String>,
+    /// Add Benjamini–Hochberg q-values over all windows of the motif
+    #[arg(long)]
+    q_values: bool,
+    /// Add the letters of each hit, on its strand
+    #[arg(long)]
+    matched_sequence: bool,
+    /// Order of the hits [default: motif for tsv and meme, position for bed and gff3]
+    #[arg(long, value_enum)]
+    order: Option<OrderArg>,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: FormatArg,
+    /// Count hits of each motif instead
+    #[arg(long, conflicts_with_all = ["best", "q_values", "matched_sequence", "format", "order"])]
+    counts: bool,
+    /// The best hit of each motif in each sequence alone
+    #[arg(long)]
+    best: bool,
+    /// By whose arithmetic: ours (memelite's scale, windows with unknown letters skipped), memelite's, or the MEME suite's
+    #[arg(long, value_enum, default_value_t)]
+    compat: CompatArg,
+    /// Output file [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum OrderArg {
+    /// Motif, forward before reverse strand, sequence, start
+    Motif,
+    /// Sequence, start, motif, forward before reverse strand
+    Position,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum FormatArg {
+    /// 0-based, half-open
+    #[default]
+    Tsv,
+    Bed,
+    Gff3,
+    /// The columns of FIMO's fimo.tsv, 1-based with both ends included
+    Meme,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum CompatArg {
+    #[default]
+    Current,
+    Peer,
+    Memesuite,
+}
+
+impl ScanArgs {
+    fn options(&self, motifs: &MotifSet, sequences: &Sequences) -> anyhow::Result<FimoOptions> {
+        Ok(FimoOptions {
+            arithmetic: match self.compat {
+                CompatArg::Current => Arithmetic::Current,
+                CompatArg::Peer => Arithmetic::Peer,
+                CompatArg::Memesuite => Arithmetic::MemeSuite,
+            },
+            threshold: match self.score_threshold {
+                Some(score) => ScanThreshold::Score(score),
+                None => ScanThreshold::PValue(self.threshold),
+            },
+            bin_size: self.bin_size,
+            pseudocount: self.pseudocount,
+            background: self.background(motifs, sequences)?,
+            strands: if self.forward_only { ScanStrands::Forward } else { ScanStrands::Both },
+            ..FimoOptions::default()
+        })
+    }
+
+    fn background(&self, motifs: &MotifSet, sequences: &Sequences) -> anyhow::Result<Option<Background>> {
+        let letters = motifs.alphabet().len().into();
+        Ok(match self.background.as_deref() {
+            None => None,
+            Some("uniform") => Some(Background::uniform(letters)),
+            Some("motif-file") => match motifs.background() {
+                Some(background) => Some(background.clone()),
+                None => anyhow::bail!("{}: no background in the file, expected one", self.motifs.display()),
+            },
+            Some("sequences") => Some(Background::of_counts(&sequences.count_letters()?)?),
+            Some(file) => {
+                let text = fs::read_to_string(file).with_context(|| file.to_owned())?;
+                Some(Background::parse(&text, file, motifs.alphabet())?)
+            }
+        })
+    }
+
+    fn order(&self) -> HitOrder {
+        let order = self.order.unwrap_or(match self.format {
+            FormatArg::Tsv | FormatArg::Meme => OrderArg::Motif,
+            FormatArg::Bed | FormatArg::Gff3 => OrderArg::Position,
+        });
+        match order {
+            OrderArg::Motif => HitOrder::Motif,
+            OrderArg::Position => HitOrder::Position,
+        }
+    }
+
+    fn columns(&self) -> Columns {
+        let all = self.format == FormatArg::Meme;
+        Columns { q_value: self.q_values || all, matched_sequence: self.matched_sequence || all }
+    }
+}
+
+pub(crate) fn scan(args: &ScanArgs, context: &Context) -> anyhow::Result<()> {
+    let motifs = read_motifs(&args.motifs, &context.progress)?;
+    let sequences = Sequences::open(&args.fasta, motifs.alphabet())?;
+    let scanner = Scanner::new(&motifs, &args.options(&motifs, &sequences)?).map_err(option_error)?;
+    let mut output = Output::open(args.output.as_ref(), context)?;
+    if args.counts {
+        let summary = run(&scanner, &sequences, context, &mut |_| Ok(()))?;
+        writeln!(output, "motif_name\tmotif_idx\tcount")?;
+        for (index, (motif, count)) in motifs.motifs().iter().zip(&summary.hits).enumerate() {
+            writeln!(output, "{}\t{index}\t{count}", motif.full_name())?;
+        }
+        return output.commit();
+    }
+    let mut writer = RowWriter::new(&mut output, args.format, args.columns(), &motifs, &sequences)?;
+    if args.order() == HitOrder::Position && !args.best && !args.columns().q_value {
+        // In the order in which hits are found: nothing is kept.
+        let mut failed = None;
+        let scanned = run(&scanner, &sequences, context, &mut |hits| {
+            let written = hits.iter().try_for_each(|hit| writer.write(&Row { hit, q_value: None }));
+            written.map_err(|error| stop(&mut failed, error))
+        });
+        return failed.map_or(scanned.map(|_| ()), Err).and_then(|()| output.commit());
+    }
+    write_sorted(args, context, &scanner, &sequences, &mut writer)?;
+    output.commit()
+}
+
+/// Keeps an error that the library cannot carry, and stops the scan.
+fn stop(failed: &mut Option<anyhow::Error>, error: anyhow::Error) -> MotifError {
+    *failed = Some(error);
+    MotifError::Cancelled { done: 0 }
+}
+
+fn write_sorted(
+    args: &ScanArgs,
+    context: &Context,
+    scanner: &Scanner,
+    sequences: &Sequences,
+    writer: &mut RowWriter<'_>,
+) -> anyhow::Result<()> {
+    let mut failed = None;
+    let mut spool = HitSpool::new(args.order());
+    let scanned = run(scanner, sequences, context, &mut |hits| {
+        spool.add(hits).map_err(|error| stop(&mut failed, error.into()))
+    });
+    let summary = failed.map_or(scanned, Err)?;
+    if !args.best && !args.columns().q_value {
+        return spool.drain(&mut |hit| writer.write(&Row { hit, q_value: None }));
+    }
+    // What is best, and what a rank is, needs all hits of a motif together.
+    let mut hits = Vec::new();
+    spool.drain(&mut |hit| {
+        hits.push(*hit);
+        Ok(())
+    })?;
+    let q_values = if args.columns().q_value { q_values(&hits, &summary.windows) } else { Vec::new() };
+    let place = |hit: &Hit| (hit.motif, hit.example, hit.start, hit.strand);
+    let known: HashMap<_, f64> = hits.iter().map(place).zip(q_values).collect();
+    if args.best {
+        hits = best_hits(&hits);
+        args.order().sort(&mut hits);
+    }
+    hits.iter().try_for_each(|hit| writer.write(&Row { hit, q_value: known.get(&place(hit)).copied() }))
+}
+
+fn run(
+    scanner: &Scanner,
+    sequences: &Sequences,
+    context: &Context,
+    sink: &mut dyn FnMut(&[Hit]) -> Result<(), MotifError>,
+) -> anyhow::Result<ScanSummary> {
+    let mut scan = scanner.start(context.run(), sink);
+    sequences.feed(&mut scan)?;
+    Ok(scan.finish()?)
+}
+
+/// An option out of its range is a wrong use.
+fn option_error(error: MotifError) -> anyhow::Error {
+    match error {
+        MotifError::Option { .. } => usage(error.to_string()),
+        other => other.into(),
+    }
+}
