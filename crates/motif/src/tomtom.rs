@@ -19,6 +19,7 @@ mod error;
 mod instructions;
 mod options;
 mod order;
+mod single;
 mod symmetric;
 mod targets;
 mod transpose;

@@ -35,13 +35,24 @@ impl Avx512 {
         unsafe { compiled(targets, query, scratch) }
     }
 
-    pub(super) fn quantise(self, scores: &[f64], scaling: Scaling, median: f64, integers: &mut [u8]) {
+    pub(super) fn quantise(
+        self,
+        targets: &TomtomTargets,
+        query: &Side,
+        how: (Scaling, Spread),
+        to: (Scratch<'_>, &mut [u8]),
+    ) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-        fn compiled(scores: &[f64], scaling: Scaling, median: f64, integers: &mut [u8]) {
-            column::quantise(scores, scaling, median, integers);
+        fn compiled(
+            targets: &TomtomTargets,
+            query: &Side,
+            how: (Scaling, Spread),
+            to: (Scratch<'_>, &mut [u8]),
+        ) {
+            column::quantise(targets, query, how, to);
         }
         // SAFETY: `self` exists only where these instructions were detected.
-        unsafe { compiled(scores, scaling, median, integers) }
+        unsafe { compiled(targets, query, how, to) }
     }
 
     pub(super) fn transpose(self, rows: &Rows<'_>, out: &mut [[u8; 16]]) {

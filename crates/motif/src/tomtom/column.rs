@@ -2,6 +2,7 @@
 #![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
 
 use super::distance::{Finish, Side};
+use super::single;
 use super::targets::{Columns, TomtomTargets};
 
 /// Columns are scored this many at a time, so that partial sums stay in the nearest cache.
@@ -24,20 +25,46 @@ fn whole(x: f64) -> u32 {
     (rounded.to_bits() as u32).wrapping_sub(u32::from(rounded - SHIFT > x))
 }
 
-/// What scoring a query column fills: a score and a bin for every distinct column.
+/// What comparing a query column fills: a distance, a score and a bin for every distinct column.
 pub(super) struct Scratch<'a> {
+    pub(super) distances: &'a mut [f32],
     pub(super) scores: &'a mut [f64],
     pub(super) bins: &'a mut [u16],
 }
 
-/// Scores a query column with every distinct column.
+/// Compares a query column with every distinct column.
 #[inline(always)]
 pub(super) fn spread(targets: &TomtomTargets, query: &Side, scratch: Scratch<'_>) -> Spread {
-    let columns = &targets.columns;
-    let (low, high) = score(columns, query, targets.options.distance.finish(), scratch.scores);
-    let n_bins = targets.options.median_bins;
+    let (columns, n_bins) = (&targets.columns, targets.options.median_bins);
+    let finish = targets.options.distance.finish();
+    if finish == Finish::NegativeRoot {
+        let found = single::spread(columns, query, n_bins, (scratch.distances, &mut *scratch.bins));
+        if let Some(spread) = found {
+            return spread;
+        }
+    }
+    let (low, high) = score(columns, query, finish, scratch.scores);
     let median = median(columns, scratch.scores, (low, high), n_bins, scratch.bins);
     Spread { low, high, median }
+}
+
+/// Integer scores of one query column, 0 to the number of score bins; distances are those of [`spread`].
+#[inline(always)]
+pub(super) fn quantise(
+    targets: &TomtomTargets,
+    query: &Side,
+    (scaling, spread): (Scaling, Spread),
+    (scratch, integers): (Scratch<'_>, &mut [u8]),
+) {
+    let (columns, finish) = (&targets.columns, targets.options.distance.finish());
+    let rows = (&*scratch.distances, &mut *integers);
+    if finish == Finish::NegativeRoot && single::quantise(columns, query, (scaling, spread), rows) {
+        return;
+    }
+    score(columns, query, finish, scratch.scores);
+    for (integer, score) in integers.iter_mut().zip(scratch.scores) {
+        *integer = scaling.integer(*score, spread.median);
+    }
 }
 
 /// Scores a query column with every distinct column; returns the lowest and the highest score.
@@ -111,7 +138,7 @@ fn median(
 }
 
 /// The first bin up to which there is half of all columns.
-fn median_bin(columns: &Columns, bins: &[u16], n_bins: usize) -> u16 {
+pub(super) fn median_bin(columns: &Columns, bins: &[u16], n_bins: usize) -> u16 {
     // Neighbouring columns often share a bin; four histograms do not wait for one another.
     let mut histograms = vec![[0_u32; 4]; n_bins];
     for (bins, counts) in bins.chunks(4).zip(columns.counts.chunks(4)) {
@@ -130,7 +157,7 @@ fn median_bin(columns: &Columns, bins: &[u16], n_bins: usize) -> u16 {
 }
 
 /// The mean of some columns' scores by their counts, summed in the peer's order.
-fn mean(columns: &Columns, members: &mut [usize], score: impl Fn(usize) -> f64) -> f64 {
+pub(super) fn mean(columns: &Columns, members: &mut [usize], score: impl Fn(usize) -> f64) -> f64 {
     members.sort_unstable_by_key(|&u| columns.ranks[u]);
     let (mut sum, mut count) = (0.0, 0);
     for &u in &*members {
@@ -163,16 +190,8 @@ impl Scaling {
 
     /// The integer score of `score` in a column with this median.
     #[inline(always)]
-    fn integer(self, score: f64, median: f64) -> u8 {
+    pub(super) fn integer(self, score: f64, median: f64) -> u8 {
         whole((score - (median + self.floor)) * self.scale + 0.5) as u8
-    }
-}
-
-/// Integer scores of one query column, 0 to the number of score bins.
-#[inline(always)]
-pub(super) fn quantise(scores: &[f64], scaling: Scaling, median: f64, integers: &mut [u8]) {
-    for (integer, score) in integers.iter_mut().zip(scores) {
-        *integer = scaling.integer(*score, median);
     }
 }
 

@@ -162,10 +162,10 @@ impl TomtomTargets {
             beside[lane] = offset;
             histograms.push(own);
         }
-        space.scores.resize(n_columns * width, [0; LANES]);
+        space.by_column.resize(n_columns * width, [0; LANES]);
         let rows = Rows { queries: &space.rows[..queries.len()], beside, n_columns, width };
-        space.instructions.transpose(&rows, &mut space.scores);
-        let batch = Batch { width, widths, offsets: beside, scores: &space.scores };
+        space.instructions.transpose(&rows, &mut space.by_column);
+        let batch = Batch { width, widths, offsets: beside, scores: &space.by_column };
         space.instructions.align(self, &batch, best);
         let lane = |(lane, &(first, query)): (usize, &(usize, &Matrix))| {
             let candidates = self.candidates(best, lane, (query.width, beside[lane]));
@@ -184,24 +184,25 @@ impl TomtomTargets {
     /// histograms.
     fn integers(&self, query: &Matrix, lane: usize, space: &mut Workspace) -> (u8, Vec<f64>) {
         let (n_columns, bins) = (self.columns.len(), self.options.score_bins + 1);
-        space.raw.resize(query.width * n_columns, 0.0);
+        space.distances.resize(query.width * n_columns, 0.0);
+        space.scores.resize(n_columns, 0.0);
         space.bins.resize(n_columns, 0);
+        let Workspace { instructions, distances, scores, bins: medians, rows, .. } = space;
+        let sides: Vec<_> = query.columns().map(|column| self.options.distance.query(column)).collect();
         let mut spreads = Vec::with_capacity(query.width);
-        for (column, scores) in query.columns().zip(space.raw.chunks_exact_mut(n_columns)) {
-            let side = self.options.distance.query(column);
-            let scratch = Scratch { scores, bins: &mut space.bins };
-            spreads.push(space.instructions.spread(self, &side, scratch));
+        for (side, distances) in sides.iter().zip(distances.chunks_exact_mut(n_columns)) {
+            spreads.push(instructions.spread(self, side, Scratch { distances, scores, bins: medians }));
         }
         let scaling = Scaling::new(&spreads, self.options.score_bins);
-        let rows = &mut space.rows[lane];
+        let rows = &mut rows[lane];
         rows.resize(query.width * n_columns, 0);
         let mut histograms = vec![0.0; query.width * bins];
-        let columns = rows.chunks_exact_mut(n_columns).zip(space.raw.chunks_exact(n_columns));
-        for ((spread, (integers, scores)), out) in
-            spreads.iter().zip(columns).zip(histograms.chunks_exact_mut(bins))
-        {
-            space.instructions.quantise(scores, scaling, spread.median, integers);
-            histogram(&self.columns, integers, out);
+        let columns = sides.iter().zip(&spreads).zip(distances.chunks_exact_mut(n_columns));
+        let out = rows.chunks_exact_mut(n_columns).zip(histograms.chunks_exact_mut(bins));
+        for (((side, spread), distances), (integers, counts)) in columns.zip(out) {
+            let scratch = Scratch { distances, scores, bins: medians };
+            instructions.quantise(self, side, (scaling, *spread), (scratch, &mut *integers));
+            histogram(&self.columns, integers, counts);
         }
         (scaling.offset, histograms)
     }
@@ -294,10 +295,11 @@ struct Candidate {
 /// What comparing a batch fills, kept from one to the next.
 struct Workspace {
     instructions: Instructions,
-    raw: Vec<f64>,
+    distances: Vec<f32>,
+    scores: Vec<f64>,
     bins: Vec<u16>,
     rows: Vec<Vec<u8>>,
-    scores: Vec<[u8; LANES]>,
+    by_column: Vec<[u8; LANES]>,
     best_16: Vec<Best<i16>>,
 }
 
@@ -305,10 +307,11 @@ impl Workspace {
     fn new(instructions: Instructions) -> Self {
         Self {
             instructions,
-            raw: Vec::new(),
+            distances: Vec::new(),
+            scores: Vec::new(),
             bins: Vec::new(),
             rows: vec![Vec::new(); LANES],
-            scores: Vec::new(),
+            by_column: Vec::new(),
             best_16: Vec::new(),
         }
     }

@@ -57,8 +57,14 @@ impl Instructions {
         dispatch!(self, column::spread(targets, query, scratch))
     }
 
-    pub(super) fn quantise(self, scores: &[f64], scaling: Scaling, median: f64, integers: &mut [u8]) {
-        dispatch!(self, column::quantise(scores, scaling, median, integers));
+    pub(super) fn quantise(
+        self,
+        targets: &TomtomTargets,
+        query: &Side,
+        how: (Scaling, Spread),
+        to: (Scratch<'_>, &mut [u8]),
+    ) {
+        dispatch!(self, column::quantise(targets, query, how, to));
     }
 
     pub(super) fn transpose(self, rows: &transpose::Rows<'_>, out: &mut [[u8; 16]]) {

@@ -35,6 +35,9 @@ pub(super) struct Columns {
     /// The constant and each weight of every column, see [`Side`](super::distance::Side).
     pub(super) constants: Vec<f64>,
     pub(super) weights: Vec<Vec<f64>>,
+    /// The weights in single precision, and the largest magnitude of any.
+    pub(super) singles: Vec<Vec<f32>>,
+    pub(super) magnitude: f64,
     /// How many positions have this column, and how many there are in all.
     pub(super) counts: Vec<u32>,
     pub(super) total: u64,
@@ -232,6 +235,9 @@ fn distinct(
         columns.constants.push(side.constant);
         columns.weights.iter_mut().zip(side.weights).for_each(|(all, weight)| all.push(weight));
     }
+    let weights = columns.weights.iter().flatten();
+    columns.magnitude = weights.fold(0.0, |most, weight| most.max(weight.abs()));
+    columns.singles = columns.weights.iter().map(|all| all.iter().map(|w| *w as f32).collect()).collect();
     for &column in positions {
         columns.counts[column as usize] += 1;
     }

@@ -1,0 +1,215 @@
+//! Euclidean distances in single precision, with those recomputed that are too close to the edge of a bin.
+//!
+//! Every result is the one of double precision: a bound on the error of a single-precision distance tells which
+//! bins are certain.
+#![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
+
+use super::column::{Scaling, Spread, mean, median_bin};
+use super::distance::Side;
+use super::targets::Columns;
+
+/// The unit roundoff of single precision.
+const ROUNDOFF: f64 = 1.0 / (1_u64 << 24) as f64;
+
+/// Distances computed at a time, so that partial sums stay in registers or the nearest cache.
+const TILE: usize = 256;
+
+/// Elements between two looks at whether any of them is uncertain.
+const CHUNK: usize = 64;
+
+/// A bin is certain if the number that it comes from is known better than this.
+const WIDEST_GUARD: f64 = 0.2;
+
+/// The largest error of a single-precision distance between columns of these entries, or `None` where squares
+/// could leave the range of single precision.
+///
+/// With entries of at most `M` over `A` letters, differences are off by `2uM` and `u` of themselves, their squares'
+/// sum by `(A + 1) u` of itself, the root by `u` of itself; a distance is at most `2M√A`. Together `(9 + A) u M √A`.
+/// The double-precision result is itself a root of differences: off by `M √(8A (A + 2) 2⁻⁵³)` near 0. Doubled.
+pub(super) fn error_bound(columns: &Columns, query: &Side) -> Option<f64> {
+    // A query's weights are twice its entries.
+    let own = query.weights.iter().fold(0.0_f64, |most, w| most.max(w.abs() / 2.0));
+    let most = own.max(columns.magnitude);
+    let letters = query.weights.len() as f64;
+    let rounding = (9.0 + letters) * ROUNDOFF * letters.sqrt();
+    let cancellation = (8.0 * letters * (letters + 2.0) * f64::EPSILON / 2.0).sqrt();
+    (1e-9..1e12).contains(&most).then_some(2.0 * most * (rounding + cancellation))
+}
+
+/// The score in double precision, with the operations of [`score`](super::column) in their order.
+#[inline(always)]
+fn exact(columns: &Columns, query: &Side, column: usize) -> f64 {
+    let mut z = query.constant + columns.constants[column];
+    for (weight, weights) in query.weights.iter().zip(&columns.weights) {
+        z -= weight * weights[column];
+    }
+    -(if z > 0.0 { z } else { 0.0 }).sqrt()
+}
+
+/// Distances (positive) of a query column to every distinct column; the least and the largest.
+#[inline(always)]
+fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
+    let (mut low, mut high) = ([f32::INFINITY; 32], [0.0_f32; 32]);
+    for (tile, out) in out.chunks_mut(TILE).enumerate() {
+        let start = tile * TILE;
+        let end = start + out.len();
+        out.fill(0.0);
+        for (weight, entries) in query.weights.iter().zip(&columns.singles) {
+            let own = (weight / 2.0) as f32;
+            for (sum, entry) in out.iter_mut().zip(&entries[start..end]) {
+                let difference = own - entry;
+                *sum += difference * difference;
+            }
+        }
+        for sum in out.iter_mut() {
+            *sum = sum.sqrt();
+        }
+        for chunk in out.chunks(32) {
+            for (lane, distance) in chunk.iter().enumerate() {
+                low[lane] = if *distance < low[lane] { *distance } else { low[lane] };
+                high[lane] = if *distance > high[lane] { *distance } else { high[lane] };
+            }
+        }
+    }
+    (low.into_iter().fold(f32::INFINITY, f32::min), high.into_iter().fold(0.0, f32::max))
+}
+
+/// Calls `see` with every index whose value satisfies a condition, most chunks being looked at in one go.
+#[inline(always)]
+fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: impl FnMut(usize)) {
+    for (chunk, values) in values.chunks(CHUNK).enumerate() {
+        let mut any = 0_u8;
+        for value in values {
+            any |= u8::from(condition(*value));
+        }
+        if any != 0 {
+            for (at, value) in values.iter().enumerate() {
+                if condition(*value) {
+                    see(chunk * CHUNK + at);
+                }
+            }
+        }
+    }
+}
+
+/// The whole part of a number from 0 to 2^20 as [`whole`](super::column), and its distance from a whole number.
+#[inline(always)]
+fn whole(x: f32) -> (u32, f32) {
+    /// Numbers of this size have no bits after the point.
+    const SHIFT: f32 = (1_u32 << 23) as f32;
+    let rounded = x + SHIFT;
+    let nearest = rounded - SHIFT;
+    let whole = (rounded.to_bits() & 0x007f_ffff).wrapping_sub(u32::from(nearest > x));
+    (whole, (x - nearest).abs())
+}
+
+/// Fills the distances of a query column; its extremes and median, or `None` if single precision cannot tell.
+#[inline(always)]
+pub(super) fn spread(
+    columns: &Columns,
+    query: &Side,
+    n_bins: usize,
+    (distances_out, bins): (&mut [f32], &mut [u16]),
+) -> Option<Spread> {
+    let error = error_bound(columns, query)?;
+    let (least, most) = distances(columns, query, distances_out);
+    let (near, far) = (f64::from(least) + 2.0 * error, f64::from(most) - 2.0 * error);
+    let (near, far) = (near.next_up() as f32, far.next_down() as f32);
+    // Rounding to single precision could bring either back by a step.
+    let (near, far) = (near.next_up(), far.next_down());
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    each_where(
+        distances_out,
+        |d| d <= near || d >= far,
+        |column| {
+            let score = exact(columns, query, column);
+            low = low.min(score);
+            high = high.max(score);
+        },
+    );
+    let median = median(columns, query, (n_bins, error), (low, high), (distances_out, bins))?;
+    Some(Spread { low, high, median })
+}
+
+#[inline(always)]
+fn median(
+    columns: &Columns,
+    query: &Side,
+    (n_bins, error): (usize, f64),
+    (low, high): (f64, f64),
+    (distances, bins): (&[f32], &mut [u16]),
+) -> Option<f64> {
+    if low == high {
+        return Some(low);
+    }
+    let (range, last) = (high - low, (n_bins - 1) as f64);
+    let scale = last / range;
+    let guard = scale * (error - 4.0 * ROUNDOFF * low) + 8.0 * ROUNDOFF * (last + 1.0);
+    if guard > WIDEST_GUARD {
+        return None;
+    }
+    let (scale, farthest) = (scale as f32, -low as f32);
+    for (bin, distance) in bins.iter_mut().zip(distances) {
+        // An uncertain number below 0 is one just above it.
+        let x = (farthest - distance) * scale;
+        *bin = whole(if x > 0.0 { x } else { 0.0 }).0 as u16;
+    }
+    // Bins are off by one at most: only those next to the median's need the last bit.
+    let bin = median_bin(columns, bins, n_bins);
+    let (mut below, mut members) = (0, Vec::new());
+    let (from, to) = (bin.saturating_sub(1), bin.saturating_add(1));
+    each_where(
+        bins,
+        |b| (from..=to).contains(&b),
+        |column| {
+            let score = exact(columns, query, column);
+            match (((score - low) / range * last) as u16).cmp(&bin) {
+                std::cmp::Ordering::Less => below += u64::from(columns.counts[column]),
+                std::cmp::Ordering::Equal => members.push(column),
+                std::cmp::Ordering::Greater => {}
+            }
+        },
+    );
+    for (bin, count) in bins.iter().zip(&columns.counts) {
+        below += if *bin < from { u64::from(*count) } else { 0 };
+    }
+    let own: u64 = members.iter().map(|&u| u64::from(columns.counts[u])).sum();
+    let is_median = 2 * below < columns.total && 2 * (below + own) >= columns.total;
+    is_median.then(|| mean(columns, &mut members, |column| exact(columns, query, column)))
+}
+
+/// Integer scores of one query column from its distances; `false` if single precision cannot tell.
+#[inline(always)]
+pub(super) fn quantise(
+    columns: &Columns,
+    query: &Side,
+    (scaling, spread): (Scaling, Spread),
+    (distances, integers): (&[f32], &mut [u8]),
+) -> bool {
+    let Some(error) = error_bound(columns, query) else { return false };
+    let middle = 0.5 - (spread.median + scaling.floor) * scaling.scale;
+    let size = middle.abs() - spread.low * scaling.scale + 256.0;
+    let guard = scaling.scale * error + 8.0 * ROUNDOFF * size;
+    if guard > WIDEST_GUARD {
+        return false;
+    }
+    let (scale, middle, guard) = (scaling.scale as f32, middle as f32, (guard as f32).next_up());
+    let number = |distance: f32| middle - distance * scale;
+    for (chunk, (integers, distances)) in integers.chunks_mut(CHUNK).zip(distances.chunks(CHUNK)).enumerate()
+    {
+        let mut uncertain = 0_u8;
+        for (integer, distance) in integers.iter_mut().zip(distances) {
+            let (value, from_edge) = whole(number(*distance));
+            *integer = value as u8;
+            uncertain |= u8::from(from_edge < guard);
+        }
+        if uncertain != 0 {
+            for (at, (integer, distance)) in integers.iter_mut().zip(distances).enumerate() {
+                if whole(number(*distance)).1 < guard {
+                    *integer = scaling.integer(exact(columns, query, chunk * CHUNK + at), spread.median);
+                }
+            }
+        }
+    }
+    true
+}
