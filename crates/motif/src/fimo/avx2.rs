@@ -4,8 +4,8 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm256_adds_epu8, _mm256_and_si256, _mm256_broadcastsi128_si256,
-    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm_loadu_si128, _mm256_adds_epu8, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_loadu_si256,
+    _mm256_movemask_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
 };
 
 use super::plan::Lane;
@@ -94,7 +94,11 @@ impl Group {
         let mut at = from;
         while at < to {
             let near = load(at);
-            let mut sums: [__m256i; LANES] = std::array::from_fn(|k| _mm256_shuffle_epi8(tables[k][0], near));
+            // Not `array::from_fn`: its code knows nothing of these instructions and would not be inlined.
+            let mut sums = [_mm256_setzero_si256(); LANES];
+            for (sum, tables) in sums.iter_mut().zip(&tables) {
+                *sum = _mm256_shuffle_epi8(tables[0], near);
+            }
             for block in 1..BLOCKS {
                 let far = load(at + COLUMNS * block);
                 for (sum, tables) in sums.iter_mut().zip(&tables) {

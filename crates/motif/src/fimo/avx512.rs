@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m512i, _CMP_GT_OQ, _mm256_and_si256, _mm256_loadu_pd, _mm256_maskz_loadu_epi32, _mm256_set1_epi32,
+    _CMP_GT_OQ, _mm256_and_si256, _mm256_loadu_pd, _mm256_maskz_loadu_epi32, _mm256_set1_epi32,
     _mm256_srli_epi32, _mm512_add_pd, _mm512_adds_epu8, _mm512_and_si512, _mm512_broadcast_f64x4,
     _mm512_cmp_pd_mask, _mm512_cvtepu32_epi64, _mm512_i32gather_epi64, _mm512_loadu_si512,
     _mm512_movepi8_mask, _mm512_permutexvar_epi8, _mm512_permutexvar_pd, _mm512_set1_pd, _mm512_setzero_pd,
@@ -98,8 +98,11 @@ impl Group {
         let mut at = from;
         while at < to {
             let near = load(at);
-            let mut sums: [__m512i; LANES] =
-                std::array::from_fn(|k| _mm512_permutexvar_epi8(near, tables[k][0]));
+            // Not `array::from_fn`: its code knows nothing of these instructions and would not be inlined.
+            let mut sums = [_mm512_setzero_si512(); LANES];
+            for (sum, tables) in sums.iter_mut().zip(&tables) {
+                *sum = _mm512_permutexvar_epi8(near, tables[0]);
+            }
             for block in 1..BLOCKS {
                 let far = load(at + COLUMNS * block);
                 for (sum, tables) in sums.iter_mut().zip(&tables) {

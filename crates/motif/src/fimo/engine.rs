@@ -40,7 +40,9 @@ struct Group {
 
 enum Filter {
     /// Every window is scored.
-    None,
+    All,
+    /// No window of known letters can be a hit.
+    Nothing,
     Portable(portable::Group),
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Group),
@@ -84,14 +86,14 @@ impl Plan {
         options: &FimoOptions,
     ) -> Result<Self, MotifError> {
         let engine = choose(alphabet, options.engine)?;
+        let unknown_is_zero = options.arithmetic == Arithmetic::Peer;
         let of = |i: usize| {
             let lanes = strands.iter().filter_map(|strand| Lane::new(i, &models[i], alphabet, *strand));
-            lanes.collect::<Vec<Lane>>()
+            lanes.filter(|lane| lane.reachable || unknown_is_zero).collect::<Vec<Lane>>()
         };
         let lanes: Vec<Lane> = map(models.len(), of).into_iter().flatten().collect();
         let groups = groups(&lanes, alphabet, engine);
         let widest = models.iter().map(|model| model.width).max().unwrap_or(1);
-        let unknown_is_zero = options.arithmetic == Arithmetic::Peer;
         Ok(Self { lanes, groups, letters: alphabet.len(), engine, unknown_is_zero, widest })
     }
 
@@ -169,7 +171,7 @@ impl Group {
     fn pass(&self, encoded: &Encoded, scratch: &mut Scratch) -> Vec<usize> {
         let starts = encoded.tile.starts();
         let shifts = match &self.filter {
-            Filter::None => vec![0; self.lanes.len()],
+            Filter::All | Filter::Nothing => vec![0; self.lanes.len()],
             Filter::Portable(group) => group.shifts.clone(),
             #[cfg(target_arch = "x86_64")]
             Filter::Avx2(group) => group.shifts.clone(),
@@ -179,7 +181,8 @@ impl Group {
         let from = shifts.iter().copied().min().unwrap_or(0);
         let to = starts + shifts.iter().copied().max().unwrap_or(0);
         match &self.filter {
-            Filter::None => {
+            Filter::Nothing => {}
+            Filter::All => {
                 for passed in scratch.passed.iter_mut().take(self.lanes.len()) {
                     passed.extend(0..starts as u32);
                 }
@@ -256,7 +259,7 @@ fn groups(lanes: &[Lane], alphabet: &Alphabet, engine: ScanEngine) -> Vec<Group>
     let all: Vec<u32> = (0..lanes.len() as u32).collect();
     let refs = |ids: &[u32]| ids.iter().filter_map(|id| lanes.get(*id as usize)).collect::<Vec<&Lane>>();
     if alphabet.len() != 4 {
-        return all.iter().map(|id| Group { lanes: vec![*id], filter: Filter::None }).collect();
+        return all.iter().map(|id| Group { lanes: vec![*id], filter: Filter::All }).collect();
     }
     let reachable = |id: &u32| lanes.get(*id as usize).is_some_and(|lane| lane.reachable);
     let (filtered, others): (Vec<u32>, Vec<u32>) = all.into_iter().partition(reachable);
@@ -279,14 +282,8 @@ fn groups(lanes: &[Lane], alphabet: &Alphabet, engine: ScanEngine) -> Vec<Group>
             chunks.map(|ids| Group { lanes: ids.to_vec(), filter: group(ids) }).collect()
         }
     };
-    // Only an unknown letter, which may add more than the letters do, can make hits of these: pass nothing.
-    let nothing = |ids: &[u32]| Filter::Portable(portable::Group::new(&refs(ids)));
-    if matches!(engine, ScanEngine::Portable) {
-        let chunks = others.chunks(portable::LANES);
-        out.extend(chunks.map(|ids| Group { lanes: ids.to_vec(), filter: nothing(ids) }));
-    } else {
-        out.extend(others.iter().map(|id| Group { lanes: vec![*id], filter: Filter::None }));
-    }
+    // Only an unknown letter, which may add more than the letters do, can make hits of these.
+    out.extend(others.iter().map(|id| Group { lanes: vec![*id], filter: Filter::Nothing }));
     out
 }
 
