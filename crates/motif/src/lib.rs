@@ -23,7 +23,7 @@ pub use fimo::{
 };
 pub use io::{MotifFormat, parse_meme_lenient, parse_motifs, parse_motifs_as, read_motifs, write_motifs};
 pub use logo::LogoScale;
-pub use motif::{MatrixKind, Motif};
+pub use motif::{MatrixKind, Motif, sequence_matrix};
 pub use seqlet::{
     AttributionValue, FdrCurve, FdrPoint, Seqlet, SeqletCaller, SeqletError, SeqletNull, SeqletOptions,
     call_seqlets, call_seqlets_with_control,

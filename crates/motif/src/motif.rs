@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use cistron_core::Alphabet;
 use ndarray::{Array2, ArrayView2};
 
 use crate::{Background, MotifError};
@@ -229,6 +230,22 @@ impl Motif {
         }
         Ok(out)
     }
+}
+
+/// A sequence as a matrix (L, A), to be compared like a motif: 1 for the letter that stands there, a row of zeros
+/// where none is known.
+///
+/// * `codes` (L): codes of the alphabet
+///
+/// ```
+/// use cistron_core::Alphabet;
+///
+/// let matrix = cistron_motif::sequence_matrix(&[2, 4], &Alphabet::dna());
+/// assert_eq!(matrix, ndarray::array![[0.0, 0.0, 1.0, 0.0], [0.0; 4]]);
+/// ```
+pub fn sequence_matrix(codes: &[u8], alphabet: &Alphabet) -> Array2<f64> {
+    let shape = (codes.len(), usize::from(alphabet.len()));
+    Array2::from_shape_fn(shape, |(i, letter)| f64::from(u8::from(usize::from(codes[i]) == letter)))
 }
 
 #[cfg(test)]

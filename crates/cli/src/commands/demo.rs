@@ -1,6 +1,7 @@
 //! `cistron demo`: a whole analysis on made-up data.
 
 mod data;
+mod names;
 mod report;
 mod words;
 
@@ -26,6 +27,7 @@ use crate::input::fetch_all;
 use crate::output::{check_free, write_one_hot};
 use crate::record::{Record, digests, write_text};
 use data::{Labelled, MOTIFS, WIDTH};
+use names::name_seqlets;
 use report::Report;
 use words::{Word, strongest_words};
 
@@ -73,6 +75,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         kmers: &kmers,
         effects: &effects,
         words: &strongest_words(&effects.sequences, &effects.importance)?,
+        names: &name_seqlets(&effects, &MOTIFS, context.seed)?,
         planted: &MOTIFS,
         counts: (training.windows.len(), held_out.windows.len()),
     };

@@ -9,6 +9,7 @@ use cistron::plot::{
     DeltaHeatMap, LineChart, Logo, Mark, Series, Track, delta_heat_map, line_chart, logo, track,
 };
 
+use super::names::Names;
 use super::{Effects, WIDTH, Word};
 
 /// Bases shown on each side of the strongest position.
@@ -19,6 +20,7 @@ pub(super) struct Report<'a> {
     pub(super) kmers: &'a TrainedProbe,
     pub(super) effects: &'a Effects,
     pub(super) words: &'a [Word],
+    pub(super) names: &'a Names,
     pub(super) planted: &'a [&'a str],
     /// Training and held-out windows.
     pub(super) counts: (usize, usize),
@@ -33,6 +35,7 @@ impl Report<'_> {
             ("Every substitution of one window", self.heat_map(example)?),
             ("What each letter contributes", self.contributions(example, position)?),
             ("The strongest words", self.word_table()?),
+            ("Seqlets and their names", self.seqlets()?),
             ("The strongest positions", self.position_table()?),
             ("Do it yourself", COMMANDS.to_owned()),
         ];
@@ -163,6 +166,26 @@ impl Report<'_> {
         ))
     }
 
+    fn seqlets(&self) -> anyhow::Result<String> {
+        let names = self.names;
+        let mut rows = String::new();
+        for (word, count) in self.planted.iter().zip(&names.of_each) {
+            writeln!(rows, "<tr><td><code>{word}</code></td><td>{count}</td></tr>")?;
+        }
+        let other = names.seqlets - names.of_each.iter().sum::<usize>();
+        writeln!(
+            rows,
+            "<tr><td>one of {} random words</td><td>{other}</td></tr>",
+            names.candidates - self.planted.len()
+        )?;
+        Ok(format!(
+            "<p>A seqlet is a span that stands out of its contribution track. The {} seqlets of the held-out windows \
+             were compared with {} words, the planted ones among random ones (TOMTOM); each is named by its best \
+             match.</p>\n<table><tr><th>best match</th><th>seqlets</th></tr>\n{rows}</table>\n",
+            names.seqlets, names.candidates
+        ))
+    }
+
     fn position_table(&self) -> anyhow::Result<String> {
         let strength = |(record, position): (usize, usize)| {
             let cells = self.effects.deltas.slice(s![record, position * 4..position * 4 + 4]);
@@ -221,4 +244,5 @@ const COMMANDS: &str = "<p>The same steps by hand, on the files beside this page
 cistron probe train --train train.npz --valid valid.npz --kind kmer --both-strands -o my-probe.safetensors
 cistron probe predict --model my-probe.safetensors --data valid.npz -o predictions.tsv
 cistron effect saturate --model my-probe.safetensors --fasta genome.fa --bed positives.bed --width 200 \\
-        --out-dir my-effects --plot 0</code></pre>\n";
+        --out-dir my-effects --plot 0
+cistron seqlets call my-effects/attributions_custom_bed.npz --threshold 0.0001 -o seqlets.tsv</code></pre>\n";

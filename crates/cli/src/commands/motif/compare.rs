@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use cistron::genome::fasta;
 use cistron::motif::{
     Background, MotifDistance, MotifMatch, NeighbourOrder, TomtomError, TomtomOptions, TomtomStrands,
-    TomtomTargets, compare_symmetric, read_motifs,
+    TomtomTargets, compare_symmetric, read_motifs, sequence_matrix,
 };
 use cistron::ndarray::{Array2, ArrayView2};
 use cistron::{Alphabet, Sequence};
@@ -192,9 +192,10 @@ fn read_queries(path: &Path, context: &Context) -> anyhow::Result<Named> {
             Sequence::parse(&Alphabet::dna(), &letters).ok().filter(|sequence| !sequence.is_empty());
         let known = letters.bytes().all(|letter| b"ACGTNacgtn".contains(&letter));
         return match sequence.filter(|_| known) {
-            Some(sequence) => {
-                Ok(Named { names: vec![letters.into_owned()], matrices: vec![one_hot(&sequence)] })
-            }
+            Some(sequence) => Ok(Named {
+                names: vec![letters.into_owned()],
+                matrices: vec![sequence_matrix(sequence.codes(), sequence.alphabet())],
+            }),
             None => Err(anyhow::anyhow!("{letters}: no such file, expected a file or letters of ACGTN")),
         };
     }
@@ -206,7 +207,7 @@ fn read_queries(path: &Path, context: &Context) -> anyhow::Result<Named> {
         let record = record?;
         let sequence = record.to_sequence(&Alphabet::dna());
         let sequence = sequence.with_context(|| format!("{}: record `{}`", path.display(), record.name))?;
-        queries.matrices.push(one_hot(&sequence));
+        queries.matrices.push(sequence_matrix(sequence.codes(), sequence.alphabet()));
         queries.names.push(record.name.to_string());
     }
     Ok(queries)
@@ -220,14 +221,6 @@ fn is_fasta(path: &Path) -> anyhow::Result<bool> {
     let (header, letters) = (line()?, line()?);
     let letters = letters.trim_ascii_end();
     Ok(header.starts_with(b">") && !letters.is_empty() && letters.iter().all(u8::is_ascii_alphabetic))
-}
-
-/// A row a letter; a row of zeros where none is known.
-fn one_hot(sequence: &Sequence) -> Array2<f64> {
-    let codes = sequence.codes();
-    Array2::from_shape_fn((codes.len(), 4), |(i, letter)| {
-        f64::from(u8::from(usize::from(codes[i]) == letter))
-    })
 }
 
 fn motifs(path: &Path, context: &Context) -> anyhow::Result<Named> {
