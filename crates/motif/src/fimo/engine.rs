@@ -51,8 +51,8 @@ enum Filter {
 }
 
 /// A tile as its filters and the scoring read it.
-pub(super) struct Encoded {
-    pub(super) tile: Tile,
+pub(super) struct Encoded<'a> {
+    tile: &'a Tile,
     rooms: Rooms,
     packed: Vec<u8>,
     bytes: Vec<u8>,
@@ -113,7 +113,7 @@ impl Plan {
         self.groups.len()
     }
 
-    pub(super) fn encode(&self, tile: Tile) -> Encoded {
+    pub(super) fn encode<'a>(&self, tile: &'a Tile) -> Encoded<'a> {
         // A filter begins as many letters behind a window's start as its motif has columns before the filter's.
         let padding = self.widest + 256;
         let codes = tile.codes.as_slice();
@@ -129,7 +129,7 @@ impl Plan {
     }
 
     /// The hits of groups `from..to`: those of a strand stand together, by start.
-    pub(super) fn scan(&self, encoded: &Encoded, from: usize, to: usize) -> Vec<RawHit> {
+    pub(super) fn scan(&self, encoded: &Encoded<'_>, from: usize, to: usize) -> Vec<RawHit> {
         let mut scratch = Scratch::default();
         let mut hits = Vec::new();
         for group in self.groups.get(from..to).unwrap_or_default() {
@@ -150,7 +150,7 @@ impl Plan {
         hits
     }
 
-    fn score(&self, lane: &Lane, encoded: &Encoded, starts: &[u32], out: &mut Vec<(u32, f64)>) {
+    fn score(&self, lane: &Lane, encoded: &Encoded<'_>, starts: &[u32], out: &mut Vec<(u32, f64)>) {
         #[cfg(target_arch = "x86_64")]
         if self.engine == ScanEngine::Avx512 && lane.width <= avx512::WIDEST {
             return avx512::rescore(lane, &encoded.packed, starts, out);
@@ -168,7 +168,7 @@ struct Scratch {
 
 impl Group {
     /// Fills the lists of places that pass; returns how far each strand's places lie behind its windows' starts.
-    fn pass(&self, encoded: &Encoded, scratch: &mut Scratch) -> Vec<usize> {
+    fn pass(&self, encoded: &Encoded<'_>, scratch: &mut Scratch) -> Vec<usize> {
         let starts = encoded.tile.starts();
         let shifts = match &self.filter {
             Filter::All | Filter::Nothing => vec![0; self.lanes.len()],
@@ -209,7 +209,7 @@ fn keep_windows(passed: &mut Vec<u32>, shift: usize, rooms: &Rooms, width: usize
 }
 
 /// Adds the hits of windows that hold unknown letters, then sorts by start.
-fn score_unknown(lane: &Lane, encoded: &Encoded, scored: &mut Vec<(u32, f64)>) {
+fn score_unknown(lane: &Lane, encoded: &Encoded<'_>, scored: &mut Vec<(u32, f64)>) {
     let (known, mut done) = (scored.len(), 0);
     for (segment, from, to) in &encoded.rooms.unknown {
         let Some(segment) = encoded.tile.segments.get(*segment) else { continue };

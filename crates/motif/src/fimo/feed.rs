@@ -1,7 +1,7 @@
 use cistron_core::Run;
 
 use super::Scanner;
-use super::engine::{self, Encoded, RawHit};
+use super::engine::{self, RawHit};
 use super::tile::{Segment, Tile};
 use crate::{Hit, MotifError, ScanSummary};
 
@@ -220,9 +220,8 @@ impl<'a> Scan<'a> {
             return Err(MotifError::Cancelled { done: self.summary.letters.saturating_sub(waiting as u64) });
         }
         let plan = &self.scanner.plan;
-        let mut tiles: Vec<Option<Tile>> = std::mem::take(&mut self.ready).into_iter().map(Some).collect();
-        let encoded: Vec<Encoded> =
-            tiles.iter_mut().filter_map(Option::take).map(|tile| plan.encode(tile)).collect();
+        let tiles = std::mem::take(&mut self.ready);
+        let encoded = engine::map(tiles.len(), |i| plan.encode(&tiles[i]));
         // A few parts of the motifs for each tile keep every thread busy when tiles are few.
         let parts = (4 * threads).div_ceil(encoded.len().max(1)).min(plan.groups()).max(1);
         let cut = |part: usize| part * plan.groups() / parts;
@@ -231,10 +230,10 @@ impl<'a> Scan<'a> {
             plan.scan(&encoded[i / parts], cut(part), cut(part + 1))
         });
         let mut found = found.into_iter();
-        for encoded in encoded {
-            let starts = encoded.tile.starts() as u64;
+        for tile in tiles {
+            let starts = tile.starts() as u64;
             let hits: Vec<RawHit> = found.by_ref().take(parts).flatten().collect();
-            self.hand_out(encoded.tile, hits)?;
+            self.hand_out(tile, hits)?;
             self.run.observer.advance(starts);
         }
         Ok(())

@@ -13,7 +13,8 @@ use crate::{MatrixKind, Motif, MotifError, MotifSet};
 /// short by the end of the file is left out; of two records of one name the later matrix stands in the place of
 /// the earlier. `limit` stops after so many names.
 ///
-/// Every file that memelite reads gives the same motifs here, but for infinite values and NaN, which are refused.
+/// Every file that memelite reads gives the same motifs here, but for infinite values, NaN and motifs of more than
+/// 10,000 positions, which are refused.
 ///
 /// # Errors
 /// [`MotifError::Malformed`] for a `letter` line without `w=`, a width of 0, or a row that is not four numbers.
