@@ -32,6 +32,12 @@ pub(super) struct Scratch<'a> {
     pub(super) bins: &'a mut [u16],
 }
 
+impl Scratch<'_> {
+    pub(super) fn reborrow(&mut self) -> Scratch<'_> {
+        Scratch { distances: self.distances, scores: self.scores, bins: self.bins }
+    }
+}
+
 /// Compares a query column with every distinct column.
 #[inline(always)]
 pub(super) fn spread(targets: &TomtomTargets, query: &Side, scratch: Scratch<'_>) -> Spread {
@@ -71,7 +77,7 @@ pub(super) fn quantise(
 ///
 /// The order of the additions is the peer's, and part of the result: the score of equal columns may be off zero.
 #[inline(always)]
-fn score(columns: &Columns, query: &Side, finish: Finish, scores: &mut [f64]) -> (f64, f64) {
+pub(super) fn score(columns: &Columns, query: &Side, finish: Finish, scores: &mut [f64]) -> (f64, f64) {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for (tile, scores) in scores.chunks_mut(TILE).enumerate() {
         let start = tile * TILE;
@@ -118,7 +124,7 @@ fn extremes(values: &[f64]) -> (f64, f64) {
 ///
 /// `bins` is scratch space, one number a column.
 #[inline(always)]
-fn median(
+pub(super) fn median(
     columns: &Columns,
     scores: &[f64],
     (low, high): (f64, f64),
@@ -132,19 +138,29 @@ fn median(
     for (bin, score) in bins.iter_mut().zip(scores) {
         *bin = whole((score - low) / range * last) as u16;
     }
-    let bin = median_bin(columns, bins, n_bins);
+    let bin = median_bin(columns, bins, (n_bins, usize::from));
     let mut members: Vec<usize> = (0..scores.len()).filter(|&u| bins[u] == bin).collect();
     mean(columns, &mut members, |u| scores[u])
 }
 
-/// The first bin up to which there is half of all columns.
-pub(super) fn median_bin(columns: &Columns, bins: &[u16], n_bins: usize) -> u16 {
+/// The first bin up to which there is half of all columns; each column's bin is made of its code.
+#[inline(always)]
+pub(super) fn median_bin(
+    columns: &Columns,
+    codes: &[u16],
+    (n_bins, bin): (usize, impl Fn(u16) -> usize),
+) -> u16 {
     // Neighbouring columns often share a bin; four histograms do not wait for one another.
     let mut histograms = vec![[0_u32; 4]; n_bins];
-    for (bins, counts) in bins.chunks(4).zip(columns.counts.chunks(4)) {
-        for (lane, (bin, count)) in bins.iter().zip(counts).enumerate() {
-            histograms[usize::from(*bin)][lane] += count;
+    let (codes, last_codes) = codes.as_chunks::<4>();
+    let (counts, last_counts) = columns.counts.as_chunks::<4>();
+    for (codes, counts) in codes.iter().zip(counts) {
+        for lane in 0..4 {
+            histograms[bin(codes[lane])][lane] += counts[lane];
         }
+    }
+    for (code, count) in last_codes.iter().zip(last_counts) {
+        histograms[bin(*code)][0] += count;
     }
     let mut below = 0;
     for (bin, lanes) in histograms.iter().enumerate() {
@@ -198,10 +214,15 @@ impl Scaling {
 /// How often each integer score occurs in a column, as a probability.
 pub(super) fn histogram(columns: &Columns, integers: &[u8], probabilities: &mut [f64]) {
     let mut counts = [[0_u32; 4]; 256];
-    for (integers, weights) in integers.chunks(4).zip(columns.counts.chunks(4)) {
-        for (lane, (integer, weight)) in integers.iter().zip(weights).enumerate() {
-            counts[usize::from(*integer)][lane] += weight;
+    let (chunks, rest) = integers.as_chunks::<4>();
+    let (weights, last_weights) = columns.counts.as_chunks::<4>();
+    for (integers, weights) in chunks.iter().zip(weights) {
+        for lane in 0..4 {
+            counts[usize::from(integers[lane])][lane] += weights[lane];
         }
+    }
+    for (integer, weight) in rest.iter().zip(last_weights) {
+        counts[usize::from(*integer)][0] += weight;
     }
     for (probability, lanes) in probabilities.iter_mut().zip(&counts) {
         *probability = f64::from(lanes.iter().sum::<u32>()) / columns.total as f64;

@@ -1,12 +1,14 @@
+use std::collections::HashMap;
+
 use cistron_core::Strand;
 use ndarray::ArrayView2;
 
 use super::align::{Batch, Best, Count, LANES, fits_16_bits};
 use super::background::{Background, Null};
-use super::column::{Scaling, Scratch, histogram};
+use super::column::{Scaling, Scratch, Spread, histogram};
 use super::distance::Matrix;
 use super::instructions::Instructions;
-use super::order::{argsort_as_numba, q_values};
+use super::order::{argsort_as_numba, by_score, q_values};
 use super::targets::TomtomTargets;
 use super::transpose::Rows;
 use super::{NeighbourOrder, OffsetTies, TomtomError, TomtomStrands};
@@ -187,22 +189,48 @@ impl TomtomTargets {
         space.distances.resize(query.width * n_columns, 0.0);
         space.scores.resize(n_columns, 0.0);
         space.bins.resize(n_columns, 0);
-        let Workspace { instructions, distances, scores, bins: medians, rows, .. } = space;
+        let Workspace { instructions, distances, scores, bins: medians, rows, known, .. } = space;
         let sides: Vec<_> = query.columns().map(|column| self.options.distance.query(column)).collect();
+        let letters: Vec<Option<usize>> = query.columns().map(one_hot_letter).collect();
         let mut spreads = Vec::with_capacity(query.width);
-        for (side, distances) in sides.iter().zip(distances.chunks_exact_mut(n_columns)) {
-            spreads.push(instructions.spread(self, side, Scratch { distances, scores, bins: medians }));
+        let columns = sides.iter().zip(&letters).zip(distances.chunks_exact_mut(n_columns));
+        for ((side, letter), distances) in columns {
+            let mut find = || instructions.spread(self, side, Scratch { distances, scores, bins: medians });
+            spreads.push(match letter {
+                Some(letter) => *known.spreads.entry(*letter).or_insert_with(find),
+                None => find(),
+            });
         }
         let scaling = Scaling::new(&spreads, self.options.score_bins);
         let rows = &mut rows[lane];
         rows.resize(query.width * n_columns, 0);
         let mut histograms = vec![0.0; query.width * bins];
-        let columns = sides.iter().zip(&spreads).zip(distances.chunks_exact_mut(n_columns));
+        let columns = sides.iter().zip(&spreads).zip(letters).zip(distances.chunks_exact_mut(n_columns));
         let out = rows.chunks_exact_mut(n_columns).zip(histograms.chunks_exact_mut(bins));
-        for (((side, spread), distances), (integers, counts)) in columns.zip(out) {
-            let scratch = Scratch { distances, scores, bins: medians };
-            instructions.quantise(self, side, (scaling, *spread), (scratch, &mut *integers));
-            histogram(&self.columns, integers, counts);
+        for ((((side, spread), letter), distances), (integers, counts)) in columns.zip(out) {
+            let mut fill = |(integers, counts): (&mut [u8], &mut [f64]), is_measured: bool| {
+                let mut scratch = Scratch { distances: &mut *distances, scores, bins: medians };
+                if !is_measured {
+                    instructions.spread(self, side, scratch.reborrow());
+                }
+                instructions.quantise(self, side, (scaling, *spread), (scratch, &mut *integers));
+                histogram(&self.columns, integers, counts);
+            };
+            let Some(letter) = letter else {
+                fill((integers, counts), true);
+                continue;
+            };
+            if known.integers.len() == MOST_KNOWN {
+                known.integers.clear();
+            }
+            let key = (letter, scaling.floor.to_bits(), scaling.scale.to_bits());
+            let (known_integers, known_counts) = known.integers.entry(key).or_insert_with(|| {
+                let mut new = (vec![0; n_columns], vec![0.0; bins]);
+                fill((&mut new.0, &mut new.1), false);
+                new
+            });
+            integers.copy_from_slice(known_integers);
+            counts.copy_from_slice(known_counts);
         }
         (scaling.offset, histograms)
     }
@@ -252,7 +280,8 @@ impl TomtomTargets {
             if both { p * (2.0 - p) } else { p }
         };
         let p_values: Vec<f64> = candidates.iter().map(p_value).collect();
-        let q_values = q_values(&p_values);
+        let mut order = by_score(&p_values, |index| candidates[index].score);
+        let q_values = q_values(&p_values, &order);
         let n = self.n_targets as f64;
         let found = |index: usize| {
             let Candidate { target, score, offset, overlap, strand } = candidates[index];
@@ -263,22 +292,12 @@ impl TomtomTargets {
         if !self.options.is_sorted() {
             return (0..candidates.len()).map(found).collect();
         }
-        let order = self.order(candidates, &p_values);
+        if self.options.order == NeighbourOrder::Peer {
+            order = argsort_as_numba(&p_values);
+        }
         let nearest = self.options.nearest.unwrap_or(order.len());
         let threshold = self.options.threshold.unwrap_or(1.0);
         order.into_iter().take(nearest).map(found).filter(|m| m.p_value <= threshold).collect()
-    }
-
-    fn order(&self, candidates: &[Candidate], p_values: &[f64]) -> Vec<usize> {
-        if self.options.order == NeighbourOrder::Peer {
-            return argsort_as_numba(p_values);
-        }
-        let mut order: Vec<usize> = (0..p_values.len()).collect();
-        order.sort_unstable_by(|&a, &b| {
-            let scores = candidates[b].score.cmp(&candidates[a].score);
-            p_values[a].total_cmp(&p_values[b]).then(scores).then(a.cmp(&b))
-        });
-        order
     }
 }
 
@@ -300,6 +319,7 @@ struct Workspace {
     bins: Vec<u16>,
     rows: Vec<Vec<u8>>,
     by_column: Vec<[u8; LANES]>,
+    known: Known,
     best_16: Vec<Best<i16>>,
 }
 
@@ -312,8 +332,33 @@ impl Workspace {
             bins: Vec::new(),
             rows: vec![Vec::new(); LANES],
             by_column: Vec::new(),
+            known: Known::default(),
             best_16: Vec::new(),
         }
+    }
+}
+
+/// So many rows of integer scores are kept at most.
+const MOST_KNOWN: usize = 256;
+
+/// The integer scores of a column with every distinct column, and their probabilities.
+type IntegerColumn = (Vec<u8>, Vec<f64>);
+
+/// What columns of one-hot sequences were found to be: there are few of them, and few ways to scale them.
+#[derive(Default)]
+struct Known {
+    spreads: HashMap<usize, Spread>,
+    /// Integer scores and histograms by letter and scaling.
+    integers: HashMap<(usize, u64, u64), IntegerColumn>,
+}
+
+/// The letter of a one-hot column, or the number of letters if all entries are 0.
+fn one_hot_letter(column: &[f64]) -> Option<usize> {
+    let mut others = column.iter().enumerate().filter(|(_, x)| **x != 0.0);
+    match (others.next(), others.next()) {
+        (None, _) => Some(column.len()),
+        (Some((letter, 1.0)), None) => Some(letter),
+        _ => None,
     }
 }
 
@@ -331,4 +376,66 @@ fn run_batches(targets: &TomtomTargets, batches: &Batches<'_>) -> Vec<Vec<Vec<Mo
 fn run_batches(targets: &TomtomTargets, batches: &Batches<'_>) -> Vec<Vec<Vec<MotifMatch>>> {
     let mut space = Workspace::new(Instructions::detect());
     batches.iter().map(|batch| targets.batch(batch, &mut space)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use cistron_core::Seed;
+    use ndarray::Array2;
+
+    use super::super::{MotifDistance, TomtomOptions};
+    use super::*;
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bytes() {
+        let motif = |index: u64| {
+            let mut stream = Seed::new(2).stream("motif", index);
+            let width = 1 + stream.below(40) as usize;
+            Array2::from_shape_fn((width, 4), |_| stream.uniform())
+        };
+        let motifs: Vec<Array2<f64>> = (0..48).map(motif).collect();
+        let views: Vec<ArrayView2<'_, f64>> = motifs.iter().map(|motif| motif.view()).collect();
+        for distance in [MotifDistance::Euclidean, MotifDistance::Pearson, MotifDistance::Allr] {
+            let options = TomtomOptions { distance, ..Default::default() };
+            let targets = TomtomTargets::new(&views, options).unwrap();
+            let queries: Vec<Matrix> =
+                views.iter().enumerate().map(|(index, view)| targets.query(view, index).unwrap()).collect();
+            for batch in queries.chunks(LANES - 3) {
+                let batch: Vec<(usize, &Matrix)> = batch.iter().map(|query| (0, query)).collect();
+                let run = |instructions| targets.batch(&batch, &mut Workspace::new(instructions));
+                let expected = run(Instructions::Portable);
+                for instructions in Instructions::all() {
+                    assert_eq!(run(instructions), expected, "{instructions:?} {distance:?}");
+                }
+            }
+        }
+    }
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn the_number_of_threads_changes_no_byte() {
+        let motif = |index: u64| {
+            let mut stream = Seed::new(4).stream("motif", index);
+            Array2::from_shape_fn((5 + index as usize % 7, 4), |_| stream.uniform())
+        };
+        let motifs: Vec<Array2<f64>> = (0..100).map(motif).collect();
+        let views: Vec<ArrayView2<'_, f64>> = motifs.iter().map(|motif| motif.view()).collect();
+        let targets = TomtomTargets::new(&views, TomtomOptions::default()).unwrap();
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut rows = Vec::new();
+            pool.install(|| {
+                targets.compare_each(&views, |query, matches| {
+                    rows.push((query, matches));
+                    Ok::<(), TomtomError>(())
+                })
+            })
+            .unwrap();
+            rows
+        };
+        let expected = run(1);
+        assert!(expected.iter().map(|(query, _)| *query).eq(0..100));
+        for threads in [2, 5] {
+            assert_eq!(run(threads), expected);
+        }
+    }
 }

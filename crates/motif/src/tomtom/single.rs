@@ -4,6 +4,8 @@
 //! bins are certain.
 #![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
 
+use std::cmp::Ordering;
+
 use super::column::{Scaling, Spread, mean, median_bin};
 use super::distance::Side;
 use super::targets::Columns;
@@ -12,10 +14,16 @@ use super::targets::Columns;
 const ROUNDOFF: f64 = 1.0 / (1_u64 << 24) as f64;
 
 /// Distances computed at a time, so that partial sums stay in registers or the nearest cache.
-const TILE: usize = 256;
+const TILE: usize = 1024;
 
 /// Elements between two looks at whether any of them is uncertain.
 const CHUNK: usize = 64;
+
+/// The same where uncertain ones are not so rare.
+const SMALL_CHUNK: usize = 32;
+
+/// Parts of a median bin; the first and the last may belong to the bins beside it.
+const PARTS: u16 = 8;
 
 /// A bin is certain if the number that it comes from is known better than this.
 const WIDEST_GUARD: f64 = 0.2;
@@ -49,7 +57,7 @@ fn exact(columns: &Columns, query: &Side, column: usize) -> f64 {
 /// Distances (positive) of a query column to every distinct column; the least and the largest.
 #[inline(always)]
 fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
-    let (mut low, mut high) = ([f32::INFINITY; 32], [0.0_f32; 32]);
+    let (mut low, mut high) = (f32::INFINITY, 0.0_f32);
     for (tile, out) in out.chunks_mut(TILE).enumerate() {
         let start = tile * TILE;
         let end = start + out.len();
@@ -64,20 +72,31 @@ fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
         for sum in out.iter_mut() {
             *sum = sum.sqrt();
         }
-        for chunk in out.chunks(32) {
-            for (lane, distance) in chunk.iter().enumerate() {
-                low[lane] = if *distance < low[lane] { *distance } else { low[lane] };
-                high[lane] = if *distance > high[lane] { *distance } else { high[lane] };
-            }
+        let (least, most) = extremes(out);
+        low = low.min(least);
+        high = high.max(most);
+    }
+    (low, high)
+}
+
+#[inline(always)]
+fn extremes(distances: &[f32]) -> (f32, f32) {
+    let (mut low, mut high) = ([f32::INFINITY; 16], [0.0_f32; 16]);
+    let (chunks, rest) = distances.as_chunks::<16>();
+    for chunk in chunks {
+        for lane in 0..16 {
+            low[lane] = if chunk[lane] < low[lane] { chunk[lane] } else { low[lane] };
+            high[lane] = if chunk[lane] > high[lane] { chunk[lane] } else { high[lane] };
         }
     }
-    (low.into_iter().fold(f32::INFINITY, f32::min), high.into_iter().fold(0.0, f32::max))
+    let least = low.iter().chain(rest).copied().fold(f32::INFINITY, f32::min);
+    (least, high.iter().chain(rest).copied().fold(0.0, f32::max))
 }
 
 /// Calls `see` with every index whose value satisfies a condition, most chunks being looked at in one go.
 #[inline(always)]
 fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: impl FnMut(usize)) {
-    for (chunk, values) in values.chunks(CHUNK).enumerate() {
+    for (chunk, values) in values.chunks(SMALL_CHUNK).enumerate() {
         let mut any = 0_u8;
         for value in values {
             any |= u8::from(condition(*value));
@@ -85,7 +104,7 @@ fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: imp
         if any != 0 {
             for (at, value) in values.iter().enumerate() {
                 if condition(*value) {
-                    see(chunk * CHUNK + at);
+                    see(chunk * SMALL_CHUNK + at);
                 }
             }
         }
@@ -137,7 +156,7 @@ fn median(
     query: &Side,
     (n_bins, error): (usize, f64),
     (low, high): (f64, f64),
-    (distances, bins): (&[f32], &mut [u16]),
+    (distances, parts): (&[f32], &mut [u16]),
 ) -> Option<f64> {
     if low == high {
         return Some(low);
@@ -145,33 +164,40 @@ fn median(
     let (range, last) = (high - low, (n_bins - 1) as f64);
     let scale = last / range;
     let guard = scale * (error - 4.0 * ROUNDOFF * low) + 8.0 * ROUNDOFF * (last + 1.0);
-    if guard > WIDEST_GUARD {
+    if guard > 0.9 / f64::from(PARTS) || n_bins > usize::from(u16::MAX / PARTS) {
         return None;
     }
-    let (scale, farthest) = (scale as f32, -low as f32);
-    for (bin, distance) in bins.iter_mut().zip(distances) {
+    let (scale, farthest) = ((scale * f64::from(PARTS)) as f32, -low as f32);
+    for (part, distance) in parts.iter_mut().zip(distances) {
         // An uncertain number below 0 is one just above it.
         let x = (farthest - distance) * scale;
-        *bin = whole(if x > 0.0 { x } else { 0.0 }).0 as u16;
+        *part = whole(if x > 0.0 { x } else { 0.0 }).0 as u16;
     }
-    // Bins are off by one at most: only those next to the median's need the last bit.
-    let bin = median_bin(columns, bins, n_bins);
+    let bin = median_bin(columns, parts, (n_bins, |part| usize::from(part / PARTS)));
+    // Parts are off by one at most.
+    let (first, last_part) = (bin * PARTS, bin * PARTS + PARTS - 1);
+    let before = first.saturating_sub(1);
+    let certain = first + 1..last_part;
     let (mut below, mut members) = (0, Vec::new());
-    let (from, to) = (bin.saturating_sub(1), bin.saturating_add(1));
     each_where(
-        bins,
-        |b| (from..=to).contains(&b),
+        parts,
+        |part| part.wrapping_sub(before) <= last_part + 1 - before,
         |column| {
+            if certain.contains(&parts[column]) {
+                members.push(column);
+                return;
+            }
             let score = exact(columns, query, column);
             match (((score - low) / range * last) as u16).cmp(&bin) {
-                std::cmp::Ordering::Less => below += u64::from(columns.counts[column]),
-                std::cmp::Ordering::Equal => members.push(column),
-                std::cmp::Ordering::Greater => {}
+                Ordering::Less => below += u64::from(columns.counts[column]),
+                Ordering::Equal => members.push(column),
+                Ordering::Greater => {}
             }
         },
     );
-    for (bin, count) in bins.iter().zip(&columns.counts) {
-        below += if *bin < from { u64::from(*count) } else { 0 };
+    for (parts, counts) in parts.chunks(TILE).zip(columns.counts.chunks(TILE)) {
+        let counts = parts.iter().zip(counts).map(|(part, count)| if *part < before { *count } else { 0 });
+        below += counts.fold(0_u64, |sum, count| sum + u64::from(count));
     }
     let own: u64 = members.iter().map(|&u| u64::from(columns.counts[u])).sum();
     let is_median = 2 * below < columns.total && 2 * (below + own) >= columns.total;
@@ -212,4 +238,64 @@ pub(super) fn quantise(
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use cistron_core::Seed;
+    use ndarray::Array2;
+
+    use super::super::column::{self, Scratch};
+    use super::super::instructions::Instructions;
+    use super::super::{MotifDistance, TomtomOptions, TomtomTargets};
+    use super::*;
+
+    /// Columns on a grid, so that many distances are equal or on the edge of a bin.
+    fn targets(width: usize, size: f64) -> TomtomTargets {
+        let mut stream = Seed::new(5).stream("grid", width as u64);
+        let motif = Array2::from_shape_fn((width, 4), |_| stream.below(21) as f64 / 20.0 * size + size);
+        TomtomTargets::new(&[motif.view()], TomtomOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn single_precision_and_every_instruction_set_give_the_bits_of_double() {
+        for (width, size) in
+            [(1, 1.0), (7, 1.0), (40, 3.0), (333, 1.0), (2100, 1.0), (2100, 37.0), (900, 1e-4)]
+        {
+            let targets = targets(width, size);
+            let columns = &targets.columns;
+            let (n, mut stream) = (columns.len(), Seed::new(6).stream("query", width as u64));
+            for _ in 0..20 {
+                let query: Vec<f64> = (0..4).map(|_| stream.below(21) as f64 / 20.0 * size + size).collect();
+                let query = MotifDistance::Euclidean.query(&query);
+                let (mut scores, mut bins) = (vec![0.0; n], vec![0; n]);
+                let ends =
+                    column::score(columns, &query, super::super::distance::Finish::NegativeRoot, &mut scores);
+                let median = column::median(columns, &scores, ends, 1000, &mut bins);
+                let expected = Spread { low: ends.0, high: ends.1, median };
+                let scaling = Scaling::new(&[expected], 100);
+                let integers: Vec<u8> = scores.iter().map(|s| scaling.integer(*s, median)).collect();
+                for instructions in Instructions::all() {
+                    let (mut distances, mut scores, mut found) = (vec![0.0; n], vec![0.0; n], vec![0; n]);
+                    let mut scratch =
+                        Scratch { distances: &mut distances, scores: &mut scores, bins: &mut bins };
+                    let spread = instructions.spread(&targets, &query, scratch.reborrow());
+                    assert_eq!(spread, expected, "{instructions:?} {width} {size}");
+                    instructions.quantise(&targets, &query, (scaling, spread), (scratch, &mut found));
+                    assert_eq!(found, integers, "{instructions:?} {width} {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn single_precision_is_used_where_it_can_tell() {
+        let targets = targets(500, 1.0);
+        let columns = &targets.columns;
+        let query = MotifDistance::Euclidean.query(&[1.3, 1.0, 1.9, 1.1]);
+        let (mut distances, mut bins) = (vec![0.0; columns.len()], vec![0; columns.len()]);
+        assert!(spread(columns, &query, 1000, (&mut distances, &mut bins)).is_some());
+        assert!(error_bound(columns, &query).is_some_and(|error| error < 1e-5));
+        assert_eq!(error_bound(columns, &MotifDistance::Euclidean.query(&[1e13, 0.0, 0.0, 0.0])), None);
+    }
 }

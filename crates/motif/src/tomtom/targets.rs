@@ -55,7 +55,8 @@ impl TomtomTargets {
     /// Prepares targets, each (width, A): positions, letters.
     ///
     /// Entries are any finite numbers: probabilities, one-hot letters (a column of zeros is an unknown letter),
-    /// attributions.
+    /// attributions. Integer scores have at most [`score_bins`](TomtomOptions::score_bins) steps a unit of the
+    /// distance: scale entries whose differences are all far below or far above 1, or they are not told apart.
     ///
     /// # Errors
     /// [`TomtomError::Option`] for an option outside its range, [`TomtomError::NoTargets`],
