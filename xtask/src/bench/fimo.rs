@@ -11,7 +11,7 @@ use super::{folder, release_if_written};
 use crate::run::status;
 use crate::workspace::{Workspace, folder_of};
 
-/// A hit has a smaller p-value; `benches/peers/fimo.py` says the same.
+/// A hit has a smaller p-value. The programs hold the same number.
 const P_VALUE: &str = "1e-4";
 
 /// Our resident memory, in millions of bytes.
@@ -38,13 +38,13 @@ const CASES: [Case; 2] = [
 /// A path of ours and what it may cost of the best peer.
 struct Route {
     name: &'static str,
-    flag: &'static str,
+    engine: &'static str,
     at_most: f64,
 }
 
-const PORTABLE: Route = Route { name: "cistron, portable", flag: "--portable", at_most: 1.0 / 2.0 };
-const AVX2: Route = Route { name: "cistron, AVX2", flag: "--avx2", at_most: 1.0 / 5.0 };
-const AVX512: Route = Route { name: "cistron, AVX-512", flag: "--avx512", at_most: 1.0 / 8.0 };
+const PORTABLE: Route = Route { name: "cistron, portable", engine: "portable", at_most: 1.0 / 2.0 };
+const AVX2: Route = Route { name: "cistron, AVX2", engine: "avx2", at_most: 1.0 / 5.0 };
+const AVX512: Route = Route { name: "cistron, AVX-512", engine: "avx512", at_most: 1.0 / 8.0 };
 
 /// What this machine can run, the fastest last.
 fn routes() -> Vec<Route> {
@@ -73,6 +73,14 @@ impl Mode {
         match self {
             Self::Counts => "counts",
             Self::Rows => "rows",
+        }
+    }
+
+    /// What our program calls it.
+    fn ours(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Rows => "collect",
         }
     }
 }
@@ -117,7 +125,7 @@ fn compare(programs: &Programs, case: &Case, mode: Mode, runs: usize) -> Result<
     let same =
         theirs.iter().find(|peer| peer.name == SAME).context("the peer of the same rule is missing")?;
     for one in ours {
-        let (our, their) = (one.result()?, same.result()?);
+        let (our, their) = (one.agreed(hits)?, same.agreed(hits)?);
         ensure!(our == their, "{}: {} finds {our} hits, {SAME} {their}", case.title, one.name);
     }
     let claims = claims(case, mode, &routes, ours, theirs);
@@ -125,14 +133,17 @@ fn compare(programs: &Programs, case: &Case, mode: Mode, runs: usize) -> Result<
     Ok(Comparison { title, series, claims })
 }
 
+/// The number of hits: what stands before the word, or all there is.
+fn hits(line: &str) -> Option<&str> {
+    line.split_once(" hits").map_or(line, |(before, _)| before).split_whitespace().next_back()
+}
+
 fn ours(programs: &Programs, routes: &[Route], fasta: &Path, mode: Mode) -> Vec<Contender> {
     let Some(program) = &programs.ours else { return Vec::new() };
     let contender = |route: &Route| {
         let mut command = Command::new(program);
-        command.arg(&programs.motifs).arg(fasta).args([P_VALUE, route.flag, "--threads", "1"]);
-        if mode == Mode::Rows {
-            command.arg("--rows");
-        }
+        command.arg(&programs.motifs).arg(fasta).args([route.engine, mode.ours()]);
+        command.env("RAYON_NUM_THREADS", "1");
         Contender { name: route.name, command }
     };
     routes.iter().map(contender).collect()
@@ -176,4 +187,16 @@ fn claims(case: &Case, mode: Mode, routes: &[Route], ours: &[Series], theirs: &[
         claims.push(Claim { what, unit: Unit::Megabytes, value: most, at_most: MEMORY });
     }
     claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_hits_is_found_in_a_line() {
+        for (line, number) in [("12", Some("12")), ("Avx2 counts: 12 hits, 0.1 s", Some("12")), ("", None)] {
+            assert_eq!(hits(line), number, "{line}");
+        }
+    }
 }

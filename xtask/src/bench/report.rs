@@ -46,18 +46,29 @@ impl Series {
 
     /// The first line that the program printed, if all runs agree on it.
     pub(super) fn result(&self) -> Result<&str> {
-        let first = self.costs.iter().find_map(|cost| cost.printed.lines().next());
-        let first = first.with_context(|| format!("{} printed nothing", self.name))?;
-        let agree = self.costs.iter().all(|cost| cost.printed.lines().next() == Some(first));
+        self.agreed(Some)
+    }
+
+    /// A part of the first line that the program printed, if all runs agree on it.
+    pub(super) fn agreed<'a>(&'a self, part: impl Fn(&'a str) -> Option<&'a str>) -> Result<&'a str> {
+        let mut parts = self.costs.iter().map(|cost| cost.printed.lines().next().and_then(&part));
+        let first = parts.next().flatten();
+        let first = first.with_context(|| format!("{} printed nothing of use", self.name))?;
+        let agree = parts.all(|part| part == Some(first));
         anyhow::ensure!(agree, "{} printed another result than {first} in one of its runs", self.name);
         Ok(first)
+    }
+
+    /// The first line of the first run.
+    fn printed(&self) -> Option<&str> {
+        self.costs.first().and_then(|cost| cost.printed.lines().next())
     }
 
     fn json(&self) -> Value {
         let list = |of: &dyn Fn(&Cost) -> Option<f64>| self.costs.iter().map(of).collect::<Vec<_>>();
         json!({
             "name": self.name,
-            "printed": self.result().ok(),
+            "printed": self.printed(),
             "process_cpu_seconds": list(&|cost| Some(cost.process)),
             "work_cpu_seconds": list(&|cost| cost.work),
             "wall_seconds": list(&|cost| Some(cost.wall)),
@@ -159,7 +170,7 @@ impl Comparison {
                 spread(of(&|cost| cost.work)),
                 median(of(&|cost| Some(cost.wall))),
                 median(of(&|cost| Some(cost.memory))),
-                series.result().unwrap_or_default(),
+                series.printed().unwrap_or_default(),
             );
         }
         self.claims.iter().for_each(|claim| println!("{}", claim.line()));

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::measure::measure;
 use super::peers::{MOTIFS, MOTIFS_IN_RUST, Peers, build};
 use super::report::{Claim, Comparison, Contender, Series, Unit, finish, race};
 use super::{folder, release_if_written};
@@ -87,7 +88,7 @@ fn cases(programs: &Programs) -> [Case<'_>; 3] {
 
 fn ours(programs: &Programs, task: &str, arguments: &[&Path]) -> Option<Contender> {
     let mut command = Command::new(programs.ours.as_ref()?);
-    command.arg(task).args(arguments).args(["--threads", "1"]);
+    command.arg(task).args(arguments).env("RAYON_NUM_THREADS", "1");
     Some(Contender { name: "cistron", command })
 }
 
@@ -101,17 +102,18 @@ fn compare(programs: &Programs, case: &Case<'_>, runs: usize) -> Result<Comparis
     let mut contenders: Vec<_> = ours(programs, case.task, &case.arguments).into_iter().collect();
     let command = memelite(programs, case.task, &case.arguments);
     contenders.push(Contender { name: "memelite", command });
-    if case.task == "all" {
-        let mut command = Command::new(&programs.rust);
-        command.arg("tomtom").args(&case.arguments);
-        contenders.push(Contender { name: "universalmotif", command });
-    }
-    let series = race(contenders, runs)?;
+    let mut series = race(contenders, runs)?;
     let mut claims = Vec::new();
     if let Some((ours, theirs)) = ours_and_theirs(&series)? {
         let what = "CPU of our whole process / CPU of memelite's work";
         claims.push(Claim::ratio(what, ours.process() / theirs.work(), case.at_most));
         claims.push(memory(ours));
+    }
+    if case.task == "all" {
+        // All of them take minutes.
+        let mut command = Command::new(&programs.rust);
+        command.arg("tomtom").args(&case.arguments).arg("100");
+        series.push(once("universalmotif, 100", &mut command)?);
     }
     Ok(Comparison { title: case.title.to_owned(), series, claims })
 }
@@ -132,16 +134,15 @@ fn fresh(programs: &Programs, runs: usize) -> Result<Comparison> {
         claims.push(claim("wall time of our whole process", ours.wall()));
         claims.push(memory(ours));
     }
-    series.push(compiled(programs, &arguments)?);
+    // The first process after an installation.
+    let mut command = memelite(programs, "sequences", &arguments);
+    series.push(once("memelite, compiling", command.arg("--compile"))?);
     Ok(Comparison { title: "one seqlet in a fresh process".to_owned(), series, claims })
 }
 
-/// The first process after an installation. It takes so long that it runs once.
-fn compiled(programs: &Programs, arguments: &[&Path]) -> Result<Series> {
-    let mut command = memelite(programs, "sequences", arguments);
-    command.arg("--compile");
-    let cost = super::measure::measure(&mut command)?;
-    Ok(Series { name: "memelite, compiling", costs: vec![cost] })
+/// A program that takes minutes runs once.
+fn once(name: &'static str, command: &mut Command) -> Result<Series> {
+    Ok(Series { name, costs: vec![measure(command)?] })
 }
 
 fn memory(ours: &Series) -> Claim {

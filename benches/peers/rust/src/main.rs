@@ -5,8 +5,8 @@
 //! position with the weights of A, C, G and T. lightmotif takes the thresholds; universalmotif finds its own for
 //! p <= 1e-4, on a finer grid of scores, and always makes rows.
 //!
-//! `peers tomtom MOTIFS` compares each motif of a MEME file with each by universalmotif, as near to TOMTOM as it
-//! comes: complete scores of Euclidean distances. It prints the number of pairs, the sum of the mean distances, which
+//! `peers tomtom MOTIFS QUERIES` compares the first QUERIES motifs of a MEME file with each by universalmotif, as near
+//! to TOMTOM as it comes: complete scores of Euclidean distances. It prints the number of pairs, the sum of the mean distances, which
 //! are no integers, and the least p-value.
 
 mod light;
@@ -24,7 +24,7 @@ fn main() -> Result<()> {
         ["lightmotif", weights, fasta, "counts"] => println!("{}", light::count(weights, fasta)?),
         ["lightmotif", weights, fasta, "rows"] => println!("{}", light::rows(weights, fasta)?.len()),
         ["universalmotif", weights, fasta] => println!("{}", universal::scan(weights, fasta)?),
-        ["tomtom", motifs] => println!("{}", universal::compare(motifs)?),
+        ["tomtom", motifs, queries] => println!("{}", universal::compare(motifs, queries.parse()?)?),
         _ => return Err("expected `lightmotif`, `universalmotif` or `tomtom` and its files".into()),
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! universalmotif.
 
-use universalmotif::compare::{CompareOptions, compare_matrix};
+use universalmotif::compare::{CompareOptions, compare_motifs};
 use universalmotif::io::{fasta, meme};
 use universalmotif::metrics::ColumnMetric;
 use universalmotif::scan::{ScanOptions, scan_encoded};
@@ -21,7 +21,7 @@ fn motif(weights: &Weights) -> Result<Motif> {
     Ok(builder.name(weights.name.as_str()).build()?)
 }
 
-pub fn compare(path: &str) -> Result<String> {
+pub fn compare(path: &str, queries: usize) -> Result<String> {
     let motifs = meme::read(&std::fs::read_to_string(path)?, &meme::ReadOptions::default())?;
     let options = CompareOptions {
         complete: true,
@@ -29,8 +29,9 @@ pub fn compare(path: &str) -> Result<String> {
         min_overlap: 1,
         ..CompareOptions::default()
     };
-    let found = compare_matrix(&motifs, &options, true)?;
-    let sum: f64 = found.scores.iter().flatten().sum();
-    let least = found.pvalues.iter().flatten().copied().fold(f64::INFINITY, f64::min);
-    Ok(format!("{} {sum:.6} {least:.9e}", motifs.len() * motifs.len()))
+    let queries: Vec<usize> = (0..motifs.len().min(queries)).collect();
+    let found = compare_motifs(&motifs, &queries, &options)?;
+    let sum: f64 = found.iter().map(|it| it.score).sum();
+    let least = found.iter().map(|it| it.pvalue).fold(f64::INFINITY, f64::min);
+    Ok(format!("{} {sum:.6} {least:.9e}", found.len()))
 }
