@@ -3,11 +3,12 @@
 mod compare;
 mod scan;
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use cistron::motif::{Background, LogoScale, MotifFormat, read_motifs, write_motifs};
+use cistron::genome::text;
+use cistron::motif::{Background, LogoScale, MotifFormat, MotifSet, parse_motifs, write_motifs};
 use cistron::plot::{Logo, logo};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -45,6 +46,14 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     }
 }
 
+/// Reads the motifs of a file, plain, gzip or bgzip; `-` is standard input.
+fn read_motifs(path: &Path, context: &Context) -> anyhow::Result<MotifSet> {
+    let mut bytes = Vec::new();
+    let file = path.display().to_string();
+    text::open(path)?.read_to_end(&mut bytes).with_context(|| file.clone())?;
+    Ok(parse_motifs(&bytes, &file, &context.progress)?)
+}
+
 #[derive(Args)]
 pub(crate) struct ConvertArgs {
     /// Motifs: MEME, JASPAR, TRANSFAC, HOCOMOCO, UniPROBE or Homer, told by content
@@ -79,7 +88,7 @@ impl From<FormatArg> for MotifFormat {
 }
 
 fn convert(args: &ConvertArgs, context: &Context) -> anyhow::Result<()> {
-    let motifs = read_motifs(&args.motifs, &context.progress)?;
+    let motifs = read_motifs(&args.motifs, context)?;
     let mut output = Output::open(args.output.as_ref(), context)?;
     write_motifs(&motifs, args.to.into(), &mut output).with_context(|| args.motifs.display().to_string())?;
     output.commit()
@@ -112,7 +121,7 @@ enum LogoScaleArg {
 }
 
 fn draw(args: &LogoArgs, context: &Context) -> anyhow::Result<()> {
-    let motifs = read_motifs(&args.motifs, &context.progress)?;
+    let motifs = read_motifs(&args.motifs, context)?;
     let named =
         |motif: &&cistron::motif::Motif| **motif.name() == *args.name || motif.full_name() == args.name;
     let motif = motifs.motifs().iter().find(named).with_context(|| {

@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use cistron::genome::fasta;
 use cistron::motif::{
     Background, MotifDistance, MotifMatch, NeighbourOrder, TomtomError, TomtomOptions, TomtomStrands,
-    TomtomTargets, compare_symmetric, read_motifs, sequence_matrix,
+    TomtomTargets, compare_symmetric, sequence_matrix,
 };
 use cistron::ndarray::{Array2, ArrayView2};
 use cistron::{Alphabet, Sequence};
 use clap::{Args, ValueEnum};
 
+use super::read_motifs;
 use crate::context::{Context, usage};
 use crate::output::{Number, Output};
 
@@ -224,7 +225,7 @@ fn is_fasta(path: &Path) -> anyhow::Result<bool> {
 }
 
 fn motifs(path: &Path, context: &Context) -> anyhow::Result<Named> {
-    let set = read_motifs(path, &context.progress)?;
+    let set = read_motifs(path, context)?;
     let uniform = Background::uniform(set.alphabet().len().into());
     Ok(Named {
         names: set.motifs().iter().map(cistron::motif::Motif::full_name).collect(),

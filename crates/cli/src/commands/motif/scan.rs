@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use cistron::motif::{
     Arithmetic, Background, FimoOptions, Hit, HitOrder, MotifError, MotifSet, ScanStrands, ScanSummary,
-    ScanThreshold, Scanner, best_hits, q_values, read_motifs,
+    ScanThreshold, Scanner, best_hits, q_values,
 };
 use clap::{Args, ValueEnum};
 
+use super::read_motifs;
 use crate::context::{Context, usage};
 use crate::output::Output;
 use format::{Columns, Row, RowWriter};
@@ -155,7 +156,7 @@ impl ScanArgs {
 }
 
 pub(crate) fn scan(args: &ScanArgs, context: &Context) -> anyhow::Result<()> {
-    let motifs = read_motifs(&args.motifs, &context.progress)?;
+    let motifs = read_motifs(&args.motifs, context)?;
     let sequences = Sequences::open(&args.fasta, motifs.alphabet())?;
     let scanner = Scanner::new(&motifs, &args.options(&motifs, &sequences)?).map_err(option_error)?;
     let mut output = Output::open(args.output.as_ref(), context)?;
