@@ -58,15 +58,6 @@ fn folder(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The program of a benchmark if its source is there: peers can be timed before it is written.
-fn release_if_written(workspace: &Workspace, name: &str) -> Result<Option<PathBuf>> {
-    if !workspace.root.join("benches").join(format!("{name}.rs")).is_file() {
-        println!("there is no benchmark `{name}` yet: the peers alone");
-        return Ok(None);
-    }
-    Ok(Some(PathBuf::from(release(workspace, name)?.get_program())))
-}
-
 /// The program of a benchmark, built with optimisation.
 pub(crate) fn release(workspace: &Workspace, name: &str) -> Result<Command> {
     let mut build = cargo();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::peers::{MOTIFS, MOTIFS_IN_RUST, Peers, build};
 use super::report::{Claim, Comparison, Contender, Series, Unit, finish, race};
-use super::{folder, release_if_written};
+use super::{folder, release};
 use crate::run::status;
 use crate::workspace::{Workspace, folder_of};
 
@@ -87,7 +87,7 @@ impl Mode {
 
 /// The programs and what they read.
 struct Programs {
-    ours: Option<PathBuf>,
+    ours: PathBuf,
     rust: PathBuf,
     python: Peers,
     folder: PathBuf,
@@ -97,7 +97,7 @@ struct Programs {
 pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
     let data = folder_of("CISTRON_DATA")?;
     let programs = Programs {
-        ours: release_if_written(workspace, "fimo")?,
+        ours: PathBuf::from(release(workspace, "fimo")?.get_program()),
         rust: build(workspace)?,
         python: Peers::install(workspace, &MOTIFS)?,
         folder: folder(workspace, "fimo")?,
@@ -117,7 +117,7 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
 
 fn compare(programs: &Programs, case: &Case, mode: Mode, runs: usize) -> Result<Comparison> {
     let fasta = programs.folder.join(case.file);
-    let routes = if programs.ours.is_some() { routes() } else { Vec::new() };
+    let routes = routes();
     let mut contenders = ours(programs, &routes, &fasta, mode);
     contenders.extend(peers(programs, &fasta, mode));
     let series = race(contenders, runs)?;
@@ -139,9 +139,8 @@ fn hits(line: &str) -> Option<&str> {
 }
 
 fn ours(programs: &Programs, routes: &[Route], fasta: &Path, mode: Mode) -> Vec<Contender> {
-    let Some(program) = &programs.ours else { return Vec::new() };
     let contender = |route: &Route| {
-        let mut command = Command::new(program);
+        let mut command = Command::new(&programs.ours);
         command.arg(&programs.motifs).arg(fasta).args([route.engine, mode.ours()]);
         command.env("RAYON_NUM_THREADS", "1");
         Contender { name: route.name, command }

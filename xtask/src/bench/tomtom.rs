@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::measure::measure;
 use super::peers::{MOTIFS, MOTIFS_IN_RUST, Peers, build};
 use super::report::{Claim, Comparison, Contender, Series, Unit, finish, race};
-use super::{folder, release_if_written};
+use super::{folder, release};
 use crate::run::status;
 use crate::workspace::{Workspace, folder_of};
 
@@ -23,7 +23,7 @@ const TOLERANCE: f64 = 1e-8;
 
 /// The programs and where their files are.
 struct Programs {
-    ours: Option<PathBuf>,
+    ours: PathBuf,
     rust: PathBuf,
     python: Peers,
     /// The motifs of JASPAR, those of HOCOMOCO, many seqlets and one.
@@ -45,7 +45,7 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
     let (data, folder) = (folder_of("CISTRON_DATA")?, folder(workspace, "tomtom")?);
     let motifs = data.join("motifs");
     let programs = Programs {
-        ours: release_if_written(workspace, "tomtom")?,
+        ours: PathBuf::from(release(workspace, "tomtom")?.get_program()),
         rust: build(workspace)?,
         python: Peers::install(workspace, &MOTIFS)?,
         jaspar: motifs.join("JASPAR2024.meme"),
@@ -86,10 +86,10 @@ fn cases(programs: &Programs) -> [Case<'_>; 3] {
     ]
 }
 
-fn ours(programs: &Programs, task: &str, arguments: &[&Path]) -> Option<Contender> {
-    let mut command = Command::new(programs.ours.as_ref()?);
+fn ours(programs: &Programs, task: &str, arguments: &[&Path]) -> Contender {
+    let mut command = Command::new(&programs.ours);
     command.arg(task).args(arguments).env("RAYON_NUM_THREADS", "1");
-    Some(Contender { name: "cistron", command })
+    Contender { name: "cistron", command }
 }
 
 fn memelite(programs: &Programs, task: &str, arguments: &[&Path]) -> Command {
@@ -99,16 +99,13 @@ fn memelite(programs: &Programs, task: &str, arguments: &[&Path]) -> Command {
 }
 
 fn compare(programs: &Programs, case: &Case<'_>, runs: usize) -> Result<Comparison> {
-    let mut contenders: Vec<_> = ours(programs, case.task, &case.arguments).into_iter().collect();
     let command = memelite(programs, case.task, &case.arguments);
-    contenders.push(Contender { name: "memelite", command });
+    let contenders =
+        vec![ours(programs, case.task, &case.arguments), Contender { name: "memelite", command }];
     let mut series = race(contenders, runs)?;
-    let mut claims = Vec::new();
-    if let Some((ours, theirs)) = ours_and_theirs(&series)? {
-        let what = "CPU of our whole process / CPU of memelite's work";
-        claims.push(Claim::ratio(what, ours.process() / theirs.work(), case.at_most));
-        claims.push(memory(ours));
-    }
+    let (ours, theirs) = ours_and_theirs(&series)?;
+    let what = "CPU of our whole process / CPU of memelite's work";
+    let claims = vec![Claim::ratio(what, ours.process() / theirs.work(), case.at_most), memory(ours)];
     if case.task == "all" {
         // All of them take minutes.
         let mut command = Command::new(&programs.rust);
@@ -121,19 +118,18 @@ fn compare(programs: &Programs, case: &Case<'_>, runs: usize) -> Result<Comparis
 /// One seqlet in a process of its own, with all that its user waits for.
 fn fresh(programs: &Programs, runs: usize) -> Result<Comparison> {
     let arguments = [programs.seqlet.as_path(), programs.jaspar.as_path()];
-    let mut contenders: Vec<_> = ours(programs, "sequences", &arguments).into_iter().collect();
     let mut command = memelite(programs, "sequences", &arguments);
     command.arg("--fresh");
-    contenders.push(Contender { name: "memelite", command });
+    let contenders = vec![ours(programs, "sequences", &arguments), Contender { name: "memelite", command }];
     let mut series = race(contenders, runs)?;
-    let mut claims = Vec::new();
-    if let Some((ours, _)) = ours_and_theirs(&series)? {
-        let claim =
-            |what: &str, value| Claim { what: what.to_owned(), unit: Unit::Seconds, value, at_most: FRESH };
-        claims.push(claim("CPU of our whole process", ours.process()));
-        claims.push(claim("wall time of our whole process", ours.wall()));
-        claims.push(memory(ours));
-    }
+    let (ours, _) = ours_and_theirs(&series)?;
+    let claim =
+        |what: &str, value| Claim { what: what.to_owned(), unit: Unit::Seconds, value, at_most: FRESH };
+    let claims = vec![
+        claim("CPU of our whole process", ours.process()),
+        claim("wall time of our whole process", ours.wall()),
+        memory(ours),
+    ];
     // The first process after an installation.
     let mut command = memelite(programs, "sequences", &arguments);
     series.push(once("memelite, compiling", command.arg("--compile"))?);
@@ -149,14 +145,14 @@ fn memory(ours: &Series) -> Claim {
     Claim { what: "memory".to_owned(), unit: Unit::Megabytes, value: ours.megabytes(), at_most: MEMORY }
 }
 
-/// Ours and memelite, if ours was run; fails if they did not find the same.
-fn ours_and_theirs(series: &[Series]) -> Result<Option<(&Series, &Series)>> {
-    let of = |name: &str| series.iter().find(|series| series.name == name);
-    let Some(ours) = of("cistron") else { return Ok(None) };
-    let theirs = of("memelite").context("memelite was not run")?;
+/// Ours and memelite; fails if they did not find the same.
+fn ours_and_theirs(series: &[Series]) -> Result<(&Series, &Series)> {
+    let of =
+        |name: &str| series.iter().find(|series| series.name == name).context(format!("{name} was not run"));
+    let (ours, theirs) = (of("cistron")?, of("memelite")?);
     let (our, their) = (Checksum::parse(ours.result()?)?, Checksum::parse(theirs.result()?)?);
     ensure!(our.agrees(&their), "cistron finds {our:?}, memelite {their:?}");
-    Ok(Some((ours, theirs)))
+    Ok((ours, theirs))
 }
 
 /// What a comparison found.
