@@ -50,8 +50,6 @@ fn main() -> Result<()> {
 }
 
 fn time(name: &str, queries: &[Array2<f64>], targets: &[Array2<f64>], options: TomtomOptions) -> Result<()> {
-    let views = |motifs: &'_ [Array2<f64>]| -> Vec<_> { motifs.iter().map(|m| m.to_owned()).collect() };
-    let (queries, targets): (Vec<Array2<f64>>, Vec<Array2<f64>>) = (views(queries), views(targets));
     let queries: Vec<ArrayView2<'_, f64>> = queries.iter().map(|motif| motif.view()).collect();
     let targets: Vec<ArrayView2<'_, f64>> = targets.iter().map(|motif| motif.view()).collect();
     let mut seconds = Vec::new();
