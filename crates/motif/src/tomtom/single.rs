@@ -61,8 +61,18 @@ fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
     for (tile, out) in out.chunks_mut(TILE).enumerate() {
         let start = tile * TILE;
         let end = start + out.len();
+        // Two letters at a time: fewer passes over the sums, which wait in the nearest cache.
         out.fill(0.0);
-        for (weight, entries) in query.weights.iter().zip(&columns.singles) {
+        let (pairs, rest) = query.weights.as_chunks::<2>();
+        for (pair, entries) in pairs.iter().zip(columns.singles.chunks_exact(2)) {
+            let own = pair.map(|weight| (weight / 2.0) as f32);
+            let (first, second) = (&entries[0][start..end], &entries[1][start..end]);
+            for ((sum, first), second) in out.iter_mut().zip(first).zip(second) {
+                let (a, b) = (own[0] - first, own[1] - second);
+                *sum += a * a + b * b;
+            }
+        }
+        for (weight, entries) in rest.iter().zip(columns.singles.chunks_exact(2).remainder()) {
             let own = (weight / 2.0) as f32;
             for (sum, entry) in out.iter_mut().zip(&entries[start..end]) {
                 let difference = own - entry;
@@ -79,18 +89,15 @@ fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
     (low, high)
 }
 
+/// The least and the largest of numbers that are not negative, whose bits are in their order.
 #[inline(always)]
 fn extremes(distances: &[f32]) -> (f32, f32) {
-    let (mut low, mut high) = ([f32::INFINITY; 16], [0.0_f32; 16]);
-    let (chunks, rest) = distances.as_chunks::<16>();
-    for chunk in chunks {
-        for lane in 0..16 {
-            low[lane] = if chunk[lane] < low[lane] { chunk[lane] } else { low[lane] };
-            high[lane] = if chunk[lane] > high[lane] { chunk[lane] } else { high[lane] };
-        }
+    let (mut low, mut high) = (f32::INFINITY.to_bits(), 0);
+    for distance in distances {
+        low = low.min(distance.to_bits());
+        high = high.max(distance.to_bits());
     }
-    let least = low.iter().chain(rest).copied().fold(f32::INFINITY, f32::min);
-    (least, high.iter().chain(rest).copied().fold(0.0, f32::max))
+    (f32::from_bits(low), f32::from_bits(high))
 }
 
 /// Calls `see` with every index whose value satisfies a condition, most chunks being looked at in one go.
