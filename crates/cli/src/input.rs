@@ -1,5 +1,7 @@
 //! The sequences that a DNA model reads, from an npz file, a genome with regions, or FASTA records.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -208,8 +210,20 @@ pub(crate) fn fetch_all(reference: &dyn Reference, windows: &[Window]) -> anyhow
     windows.iter().map(fetch).collect()
 }
 
+/// Reads all sequences of an npz file (`X`) or of FASTA records, told by content.
+pub(crate) fn read_sequences(path: &Path, alphabet: &Alphabet) -> anyhow::Result<Input> {
+    let mut start = Vec::new();
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    file.take(2).read_to_end(&mut start)?;
+    if start == b"PK" {
+        read_npz(path, alphabet, usize::MAX)
+    } else {
+        read_records(path, alphabet, usize::MAX)
+    }
+}
+
 /// Reads one-hot sequences and their names.
-pub(crate) fn read_npz(path: &Path, alphabet: &Alphabet, limit: usize) -> anyhow::Result<Input> {
+fn read_npz(path: &Path, alphabet: &Alphabet, limit: usize) -> anyhow::Result<Input> {
     let mut file = NpzReader::open(path)?;
     let batch = file.one_hot("X", alphabet, limit)?;
     let names = if file.contains("names") {

@@ -28,6 +28,7 @@ fn every_command_explains_itself_with_an_example() {
         "motif convert",
         "motif logo",
         "seqlets call",
+        "seqlets annotate",
         "doctor",
         "completions",
     ];
@@ -374,4 +375,37 @@ fn scans_that_cannot_be_are_refused() {
     refuse("motif scan ap1.meme none.fa", 1, "none.fa cannot be read");
     bench.write("bad.meme", "MEME version 4\nMOTIF x\nletter-probability matrix: w= 2\n0 0 0 1\n");
     refuse("motif scan bad.meme genome.fa", 1, "bad.meme:");
+}
+
+#[test]
+fn seqlets_get_the_names_of_motifs() {
+    let bench = Bench::new();
+    bench.write(
+        "ap1.meme",
+        format!("{AP1}\nMOTIF M2\nletter-probability matrix: w= 3\n1 0 0 0\n1 0 0 0\n1 0 0 0\n"),
+    );
+    bench.write("x.fa", ">one\nAATGACTCAGG\n>two\nCCTGAGTCAAA\n");
+    bench.write("seqlets.tsv", "example\tstart\tend\tp_value\n0\t2\t9\t0.1\ntwo\t2\t9\t0.2\n");
+    let table = bench.ok("seqlets annotate seqlets.tsv --sequences x.fa --motifs ap1.meme --nearest 2");
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0].join(" "), "example start end p_value rank motif_idx motif_name motif_p_value");
+    assert_eq!(rows.len(), 5);
+    assert_eq!(rows[1][..7], ["0", "2", "9", "0.1", "1", "0", "M1 AP1"]);
+    assert_eq!(rows[3][..7], ["two", "2", "9", "0.2", "1", "0", "M1 AP1"]);
+    let refuse = |line: &str, expected: &str| {
+        bench.write("bad.tsv", line);
+        let ran = bench.run("seqlets annotate bad.tsv --sequences x.fa --motifs ap1.meme");
+        assert_eq!(ran.code, Some(1), "{line}");
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    };
+    refuse("example\tstart\n", "bad.tsv:1:1: found columns example, start, expected `end` among them");
+    refuse(
+        "example\tstart\tend\n7\t0\t3\n",
+        "bad.tsv:2:1: found `7`, expected the name or the number of a sequence",
+    );
+    refuse(
+        "example\tstart\tend\n0\t3\t99\n",
+        "bad.tsv:2:3: found `99`, expected an end above 3 and at most 11",
+    );
+    refuse("example\tstart\tend\n0\tx\t9\n", "bad.tsv:2:2: found `x`, expected a position");
 }

@@ -3,6 +3,8 @@
 mod compare;
 mod scan;
 
+pub(crate) use compare::{Named, read_named};
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 

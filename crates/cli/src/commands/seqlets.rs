@@ -1,4 +1,6 @@
-//! `cistron seqlets`: call.
+//! `cistron seqlets`: call, annotate.
+
+mod annotate;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,11 +21,18 @@ pub(crate) enum Command {
     /// Call the spans of an attribution track that stand out
     #[command(after_help = "Example: cistron seqlets call vep/attributions_custom_bed.npz -o seqlets.tsv")]
     Call(CallArgs),
+    /// Name seqlets by the motifs that they match best (TOMTOM)
+    #[command(
+        after_help = "Example: cistron seqlets annotate seqlets.tsv --sequences X.npz --motifs JASPAR2024.meme -o named.tsv"
+    )]
+    Annotate(annotate::AnnotateArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
-    let Command::Call(args) = command;
-    call(args, context)
+    match command {
+        Command::Call(args) => call(args, context),
+        Command::Annotate(args) => annotate::annotate(args, context),
+    }
 }
 
 #[derive(Args)]

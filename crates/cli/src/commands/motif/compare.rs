@@ -104,9 +104,9 @@ fn parse_bins(text: &str) -> Result<Bins, String> {
 }
 
 /// Matrices (width, A) with their names.
-struct Named {
-    names: Vec<String>,
-    matrices: Vec<Array2<f64>>,
+pub(crate) struct Named {
+    pub(crate) names: Vec<String>,
+    pub(crate) matrices: Vec<Array2<f64>>,
 }
 
 impl Named {
@@ -150,7 +150,7 @@ pub(crate) fn compare(args: &CompareArgs, context: &Context) -> anyhow::Result<(
         return output.commit();
     }
     let path = args.targets.as_deref().unwrap_or(Path::new(""));
-    let targets = motifs(path, context)?;
+    let targets = read_named(path, context)?;
     let index = TomtomTargets::new(&targets.views(), args.options())
         .map_err(|error| option_error(error.into()))
         .with_context(|| path.display().to_string())?;
@@ -201,7 +201,7 @@ fn read_queries(path: &Path, context: &Context) -> anyhow::Result<Named> {
         };
     }
     if !is_fasta(path)? {
-        return motifs(path, context);
+        return read_named(path, context);
     }
     let mut queries = Named { names: Vec::new(), matrices: Vec::new() };
     for record in fasta::Reader::open(path)?.with_repeated_names() {
@@ -224,7 +224,8 @@ fn is_fasta(path: &Path) -> anyhow::Result<bool> {
     Ok(header.starts_with(b">") && !letters.is_empty() && letters.iter().all(u8::is_ascii_alphabetic))
 }
 
-fn motifs(path: &Path, context: &Context) -> anyhow::Result<Named> {
+/// The motifs of a file as probabilities.
+pub(crate) fn read_named(path: &Path, context: &Context) -> anyhow::Result<Named> {
     let set = read_motifs(path, context)?;
     let uniform = Background::uniform(set.alphabet().len().into());
     Ok(Named {
