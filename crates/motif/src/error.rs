@@ -2,6 +2,8 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
+use crate::Annotation;
+
 /// What can be wrong with motifs, their files and what is done with them.
 ///
 /// `file` is the path as it was given, or a description such as `standard input`.
@@ -81,6 +83,17 @@ pub enum MotifError {
     Cancelled {
         /// The number of bases scanned.
         done: u64,
+    },
+    /// Two annotations that overlap, where that is not allowed.
+    #[error(
+        "motifs {} at {}-{} and {} at {}-{} of example {} overlap, expected none to overlap",
+        .left.motif, .left.start, .left.end, .right.motif, .right.start, .right.end, .left.example
+    )]
+    Overlap {
+        /// The one that begins further left.
+        left: Annotation,
+        /// The other.
+        right: Annotation,
     },
     /// What a caller's own source or sink reported.
     #[error(transparent)]

@@ -5,6 +5,7 @@
 //! motifs fit sequences (FIMO), [`TomtomTargets`] compares motifs, sequences or attributions with a set of motifs
 //! (TOMTOM), and [`call_seqlets`] finds what to compare.
 
+mod annotation;
 mod background;
 mod error;
 mod fimo;
@@ -15,6 +16,9 @@ mod seqlet;
 mod set;
 mod tomtom;
 
+pub use annotation::{
+    Annotation, OverlapRule, PairCounting, PairOrder, count_annotations, count_pairs, count_spacings,
+};
 pub use background::Background;
 pub use error::MotifError;
 pub use fimo::{
