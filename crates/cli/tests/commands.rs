@@ -29,6 +29,9 @@ fn every_command_explains_itself_with_an_example() {
         "motif logo",
         "seqlets call",
         "seqlets annotate",
+        "seqlets count",
+        "seqlets pairs",
+        "seqlets spacing",
         "doctor",
         "completions",
     ];
@@ -408,4 +411,33 @@ fn seqlets_get_the_names_of_motifs() {
         "bad.tsv:2:3: found `99`, expected an end above 3 and at most 11",
     );
     refuse("example\tstart\tend\n0\tx\t9\n", "bad.tsv:2:2: found `x`, expected a position");
+}
+
+#[test]
+fn annotations_become_sparse_tables() {
+    let bench = Bench::new();
+    bench.write(
+        "a.tsv",
+        "example\tstart\tend\trank\tmotif_idx\tmotif_name\n\
+         x\t10\t15\t1\t4\tGATA\nx\t10\t15\t2\t9\tother\nx\t2\t7\t1\t7\tAP1\ny\t0\t5\t1\t4\tGATA\ny\t3\t8\t1\t4\tGATA\n",
+    );
+    assert_eq!(bench.ok("seqlets count a.tsv"), "example\tmotif\tcount\nx\tGATA\t1\nx\tAP1\t1\ny\tGATA\t2\n");
+    assert_eq!(bench.ok("seqlets count a.tsv --sum example"), "motif\tcount\nGATA\t3\nAP1\t1\n");
+    assert_eq!(bench.ok("seqlets pairs a.tsv"), "motif_a\tmotif_b\tcount\nGATA\tAP1\t1\n");
+    assert_eq!(bench.ok("seqlets pairs a.tsv --ordered"), "motif_a\tmotif_b\tcount\nAP1\tGATA\t1\n");
+    assert_eq!(
+        bench.ok("seqlets pairs a.tsv --multiple --symmetric"),
+        "motif_a\tmotif_b\tcount\nGATA\tGATA\t1\nGATA\tAP1\t1\nAP1\tGATA\t1\n"
+    );
+    assert_eq!(
+        bench.ok("seqlets spacing a.tsv --ordered"),
+        "motif_a\tmotif_b\tdistance\tcount\nGATA\tGATA\t-2\t1\nAP1\tGATA\t3\t1\n"
+    );
+    let ran = bench.run("seqlets spacing a.tsv --overlaps error");
+    let expected =
+        "error: a.tsv: GATA at 0-5 and GATA at 3-8 overlap in example y, expected none to overlap\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), expected));
+    bench.write("bad.tsv", "example\tmotif\tstart\tend\nx\tm\t5\tq\n");
+    let ran = bench.run("seqlets spacing bad.tsv");
+    assert!(ran.stderr.contains("bad.tsv:2:4: found `q`, expected a position"), "{}", ran.stderr);
 }

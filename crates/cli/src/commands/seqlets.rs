@@ -1,6 +1,7 @@
-//! `cistron seqlets`: call, annotate.
+//! `cistron seqlets`: call, annotate, count, pairs, spacing.
 
 mod annotate;
+mod table;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,24 @@ pub(crate) enum Command {
         after_help = "Example: cistron seqlets annotate seqlets.tsv --sequences X.npz --motifs JASPAR2024.meme -o named.tsv"
     )]
     Annotate(annotate::AnnotateArgs),
+    /// Count motifs in examples
+    #[command(after_help = "Example: cistron seqlets count named.tsv --sum example")]
+    Count(table::CountArgs),
+    /// Count pairs of motifs in examples
+    #[command(after_help = "Example: cistron seqlets pairs named.tsv --symmetric")]
+    Pairs(table::PairArgs),
+    /// Count pairs of motifs by their distance
+    #[command(after_help = "Example: cistron seqlets spacing named.tsv --ordered --max-distance 50")]
+    Spacing(table::SpacingArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Call(args) => call(args, context),
         Command::Annotate(args) => annotate::annotate(args, context),
+        Command::Count(args) => table::count(args, context),
+        Command::Pairs(args) => table::pairs(args, context),
+        Command::Spacing(args) => table::spacing(args, context),
     }
 }
 
