@@ -1,6 +1,6 @@
 //! Everything that has to pass before a change is merged, one step after the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -35,10 +35,11 @@ const STEPS: [(&str, Work); 11] = [
 ];
 
 /// Crates that must build alone, with what is said to cargo.
-const LEAN: [&[&str]; 4] = [
+const LEAN: [&[&str]; 5] = [
     &["-p", "cistron-core"],
     &["-p", "cistron-encode", "--no-default-features"],
     &["-p", "cistron-genome"],
+    &["-p", "cistron-motif", "--no-default-features"],
     &["-p", "cistron-plot"],
 ];
 
@@ -176,6 +177,7 @@ pub(crate) fn cuda_check(workspace: &Workspace) -> Result<()> {
 /// Each package is built as a user would get it, all in one target folder, so that candle is built once. Without
 /// a network the packages are assembled alone.
 fn publish(workspace: &Workspace) -> Result<Outcome> {
+    forget_unpacked(workspace)?;
     let mut command = cargo_in(workspace, &["publish", "--workspace", "--dry-run", "--allow-dirty"]);
     command.env("CARGO_TARGET_DIR", workspace.target.join("publish"));
     let (success, text) = captured(&mut command)?;
@@ -191,6 +193,31 @@ fn publish(workspace: &Workspace) -> Result<Outcome> {
     }
     status(&mut command)?;
     Ok(Outcome::Skipped("no network: the packages were assembled, not built".to_owned()))
+}
+
+/// Removes what an earlier dry run from the same path has unpacked: cargo keeps packages by name and version and
+/// would build against those again, whatever they hold by now.
+fn forget_unpacked(workspace: &Workspace) -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let Some(sources) = home.map(|home| home.join("registry").join("src")).filter(|path| path.is_dir())
+    else {
+        return Ok(());
+    };
+    for entry in std::fs::read_dir(&sources)? {
+        let folder = entry?.path();
+        // A registry on disk has no host in its name.
+        let on_disk = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('-'));
+        let ours = |entry: &std::fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            workspace.packages.iter().any(|package| name.starts_with(&format!("{}-", package.name)))
+        };
+        if on_disk && std::fs::read_dir(&folder)?.filter_map(Result::ok).any(|entry| ours(&entry)) {
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Licences, sources and versions of what we depend on, if the tool is there.
