@@ -105,17 +105,14 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Genome(command) => genome::run(command, context),
         Command::Regions(command) => regions::run(command, context),
-        Command::Model(command) => model::run(command),
+        Command::Model(command) => model::run(command, context),
         Command::Probe(command) => probe::run(command, context),
         Command::Effect(command) => effect::run(command, context),
         Command::Motif(command) => motif::run(command, context),
         Command::Seqlets(command) => seqlets::run(command, context),
         Command::Merge(args) => merge::run(args, context),
         Command::Demo(args) => demo::run(args, context),
-        Command::Doctor => {
-            doctor::run(context);
-            Ok(())
-        }
+        Command::Doctor => doctor::run(context),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "cistron", &mut io::stdout());
             Ok(())

@@ -1,24 +1,29 @@
 //! `cistron doctor`: what this machine and this program offer.
 
+use std::io::Write;
+
 use cistron::models::Device;
 
 use crate::context::Context;
+use crate::output::Output;
 
-pub(crate) fn run(context: &Context) {
-    println!("cistron {}", env!("CARGO_PKG_VERSION"));
-    println!("threads      {}", rayon::current_num_threads());
-    println!("instructions {}", instructions().join(" "));
+pub(crate) fn run(context: &Context) -> anyhow::Result<()> {
+    let mut output = Output::open(None, context)?;
+    writeln!(output, "cistron {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(output, "threads      {}", rayon::current_num_threads())?;
+    writeln!(output, "instructions {}", instructions().join(" "))?;
     for &device in Device::compiled() {
         let state =
             device.check().map_or_else(|error| format!("not found ({error})"), |()| "found".to_owned());
-        println!("device       {device}: {state}");
+        writeln!(output, "device       {device}: {state}")?;
     }
     for missing in ["cuda", "metal"].iter().filter(|name| !compiled(name)) {
-        println!("device       {missing}: not compiled in (feature `{missing}`)");
+        writeln!(output, "device       {missing}: not compiled in (feature `{missing}`)")?;
     }
     let accelerate = if Device::uses_accelerate() { "on" } else { "off" };
-    println!("accelerate   {accelerate}");
-    println!("chosen       {} with seed {}", context.device, context.seed.number());
+    writeln!(output, "accelerate   {accelerate}")?;
+    writeln!(output, "chosen       {} with seed {}", context.device, context.seed.number())?;
+    output.commit()
 }
 
 fn compiled(name: &str) -> bool {

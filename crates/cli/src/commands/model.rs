@@ -1,9 +1,13 @@
 //! `cistron model`: info.
 
+use std::io::Write;
+
 use cistron::models::load_model;
 use clap::Subcommand;
 
+use crate::context::Context;
 use crate::input::ModelArgs;
+use crate::output::Output;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -12,29 +16,30 @@ pub(crate) enum Command {
     Info(ModelArgs),
 }
 
-pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     let Command::Info(args) = command;
     let loaded = load_model(&args.model)?;
     let info = &loaded.info;
+    let mut output = Output::open(None, context)?;
     let any = |number: Option<usize>| number.map_or_else(|| "any".to_owned(), |number| number.to_string());
-    println!("type\t{}", info.model_type);
-    println!("kind\t{}", info.variant);
-    println!("alphabet\t{}", info.alphabet);
-    println!("input_length\t{}", any(info.input_length));
+    writeln!(output, "type\t{}", info.model_type)?;
+    writeln!(output, "kind\t{}", info.variant)?;
+    writeln!(output, "alphabet\t{}", info.alphabet)?;
+    writeln!(output, "input_length\t{}", any(info.input_length))?;
     for head in &info.heads {
         let tracks: Vec<&str> = head.tracks.iter().map(|track| &**track).collect();
-        println!("head\t{} ({} bins): {}", head.name, head.bins, tracks.join(", "));
+        writeln!(output, "head\t{} ({} bins): {}", head.name, head.bins, tracks.join(", "))?;
     }
-    println!("parameters\t{}", info.n_parameters);
-    println!("receptive_field\t{}", any(info.receptive_field));
+    writeln!(output, "parameters\t{}", info.n_parameters)?;
+    writeln!(output, "receptive_field\t{}", any(info.receptive_field))?;
     if let Some(prefix) = &loaded.report.prefix_stripped {
-        println!("prefix_stripped\t{prefix}");
+        writeln!(output, "prefix_stripped\t{prefix}")?;
     }
     if let Some(key) = &loaded.report.nested_in {
-        println!("nested_in\t{key}");
+        writeln!(output, "nested_in\t{key}")?;
     }
     if !loaded.report.extra.is_empty() {
-        println!("not_used\t{}", loaded.report.extra.join(", "));
+        writeln!(output, "not_used\t{}", loaded.report.extra.join(", "))?;
     }
-    Ok(())
+    output.commit()
 }
