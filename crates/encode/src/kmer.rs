@@ -1,0 +1,29 @@
+//! K-mers: packed genomes, training data, denoising of k-mers and reads, and what it does to a de Bruijn graph.
+//!
+//! * [`PackedSequences`]: genomes and reads at two bits a base; [`Kmer`]: up to 32 bases in two machine words;
+//!   [`WindowSet`]: the windows of known bases by their number.
+//! * [`KmerSplit`] and [`KmerSampler`]: what to learn from and what to measure on, with [`Noise`] drawn on the fly.
+//! * [`KmerCounts`] and [`KmerSet`]: k-mers by their number of occurrences.
+
+mod counts;
+mod error;
+mod noise;
+mod packed;
+mod philox;
+mod sampler;
+mod set;
+mod split;
+mod windows;
+mod word;
+
+pub use counts::{CountOptions, KmerCounts};
+pub use error::KmerError;
+pub use noise::Noise;
+pub use packed::PackedSequences;
+pub use sampler::{KmerPass, KmerSampler, Pass, Strands};
+pub use set::KmerSet;
+pub use split::{KmerSplit, Split, SplitOptions, part_by_strain};
+pub use windows::WindowSet;
+pub use word::{Kmer, MAX_K};
+
+use error::{data, option};
