@@ -3,10 +3,15 @@
 //! * [`PackedSequences`]: genomes and reads at two bits a base; [`Kmer`]: up to 32 bases in two machine words;
 //!   [`WindowSet`]: the windows of known bases by their number.
 //! * [`KmerSplit`] and [`KmerSampler`]: what to learn from and what to measure on, with [`Noise`] drawn on the fly.
+//! * [`KmerDenoiser`]: anything that guesses clean k-mers, measured by [`DenoisingMetrics`]; [`CodebookDenoiser`] is the
+//!   exact posterior of a known genome.
 //! * [`KmerCounts`] and [`KmerSet`]: k-mers by their number of occurrences.
 
+mod codebook;
 mod counts;
+mod denoiser;
 mod error;
+mod metrics;
 mod noise;
 mod packed;
 mod philox;
@@ -16,8 +21,11 @@ mod split;
 mod windows;
 mod word;
 
+pub use codebook::{CodebookDenoiser, CodebookOptions, KmerPosterior, Search};
 pub use counts::{CountOptions, KmerCounts};
+pub use denoiser::{Identity, KmerDenoiser};
 pub use error::KmerError;
+pub use metrics::{Calibration, DenoisingMetrics, Recovered};
 pub use noise::Noise;
 pub use packed::PackedSequences;
 pub use sampler::{KmerPass, KmerSampler, Pass, Strands};

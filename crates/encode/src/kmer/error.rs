@@ -28,6 +28,9 @@ pub enum KmerError {
         /// The length expected.
         expected: usize,
     },
+    /// A model that failed.
+    #[error("the model failed")]
+    Model(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The run was asked to stop.
     #[error("stopped after {done} of {total} {what}")]
     Cancelled {

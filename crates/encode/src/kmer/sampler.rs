@@ -109,6 +109,11 @@ pub struct KmerPass<'a> {
 }
 
 impl KmerPass<'_> {
+    /// The bases of a k-mer.
+    pub fn k(&self) -> usize {
+        self.sampler.k()
+    }
+
     /// Pair `index`, clean and noisy; `None` from the number of windows on.
     pub fn pair(&self, index: u64) -> Option<(Kmer, Kmer)> {
         let KmerSampler { sequences, windows, strands, noise, .. } = self.sampler;
