@@ -5,18 +5,21 @@
 //! * [`KmerSplit`] and [`KmerSampler`]: what to learn from and what to measure on, with [`Noise`] drawn on the fly.
 //! * [`KmerDenoiser`]: anything that guesses clean k-mers, measured by [`DenoisingMetrics`]; [`CodebookDenoiser`] is the
 //!   exact posterior of a known genome.
-//! * [`KmerCounts`] and [`KmerSet`]: k-mers by their number of occurrences.
+//! * [`KmerCounts`] and [`KmerSet`]: k-mers by their number of occurrences; [`GraphShape`]: their de Bruijn graph.
+//! * [`ReadSimulator`]: reads with errors from one or two haplotypes.
 
 mod codebook;
 mod counts;
 mod denoiser;
 mod error;
+mod graph;
 mod metrics;
 mod noise;
 mod packed;
 mod philox;
 mod sampler;
 mod set;
+mod simulate;
 mod split;
 mod windows;
 mod word;
@@ -25,11 +28,13 @@ pub use codebook::{CodebookDenoiser, CodebookOptions, KmerPosterior, Search};
 pub use counts::{CountOptions, KmerCounts};
 pub use denoiser::{Identity, KmerDenoiser};
 pub use error::KmerError;
+pub use graph::GraphShape;
 pub use metrics::{Calibration, DenoisingMetrics, Recovered};
 pub use noise::Noise;
 pub use packed::PackedSequences;
 pub use sampler::{KmerPass, KmerSampler, Pass, Strands};
 pub use set::KmerSet;
+pub use simulate::{HeterozygousSite, ReadOptions, ReadOrigin, ReadSimulator};
 pub use split::{KmerSplit, Split, SplitOptions, part_by_strain};
 pub use windows::WindowSet;
 pub use word::{Kmer, MAX_K};
