@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn slices_and_codes_are_checked() {
         let identity = Identity::new(2, 0.1).unwrap();
-        let mut run = |noisy: &[u8], n: usize, m: usize| {
+        let run = |noisy: &[u8], n: usize, m: usize| {
             identity.denoise(noisy, &mut vec![0; n], &mut vec![0.0; m]).map_err(|error| error.to_string())
         };
         assert_eq!(run(&[0, 1, 2, 3], 4, 4), Ok(()));
