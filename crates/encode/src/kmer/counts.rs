@@ -119,17 +119,14 @@ impl KmerCounts {
         &self.histogram
     }
 
-    /// The count at the valley between errors and the k-mers of the genome: the lowest entry of the histogram
-    /// before its main peak.
+    /// The count at the valley between errors and the k-mers of the genome: the lowest entry of the histogram before
+    /// it first rises, of equal ones that of the lowest count.
     ///
-    /// The main peak is the highest entry after the first rise; of equal entries the lowest count is taken. `None`
-    /// if the histogram never rises: the coverage is too low to tell errors.
+    /// `None` if the histogram never rises: the coverage is too low to tell errors.
     pub fn valley(&self) -> Option<u32> {
         let counted = &self.histogram[1..HIGHEST];
         let rise = counted.windows(2).position(|two| two[1] > two[0])?;
-        let after = rise + 1;
-        let peak = after + first_extreme(&counted[after..], |a, b| a > b)?;
-        first_extreme(&counted[..=peak], |a, b| a < b).map(|valley| valley as u32 + 1)
+        (0..=rise).min_by_key(|&index| counted[index]).map(|index| index as u32 + 1)
     }
 
     /// Only the k-mers with at least this count. The histogram stays as it is.
@@ -146,11 +143,6 @@ impl KmerCounts {
         let counts = kept.iter().map(|&index| self.counts[index]).collect();
         Ok(Self { set: KmerSet::from_keys(self.set.k(), keys)?, counts, histogram: self.histogram.clone() })
     }
-}
-
-/// Where the first value stands that no other is better than.
-fn first_extreme(values: &[u64], better: impl Fn(u64, u64) -> bool) -> Option<usize> {
-    (0..values.len()).reduce(|best, index| if better(values[index], values[best]) { index } else { best })
 }
 
 /// Hashes k-mers by their scrambled bits: fast, and the same in every run.
@@ -217,12 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn the_valley_lies_before_the_main_peak() {
+    fn the_valley_lies_before_the_first_rise() {
         let cases: [(&[(usize, u64)], Option<u32>); 5] = [
             (&[(1, 900), (2, 50), (3, 9), (4, 20), (5, 80), (6, 70)], Some(3)),
             // Nothing between errors and genome: the first empty count.
             (&[(1, 900), (2, 50), (20, 80), (21, 90), (22, 70)], Some(3)),
-            // A second strain's peak before the main one.
+            // The peak of one of two haplotypes before the main one.
             (&[(1, 900), (2, 8), (3, 5), (4, 30), (5, 20), (6, 40), (7, 90), (8, 60)], Some(3)),
             (&[(1, 900), (2, 50), (3, 9)], None),
             (&[], None),

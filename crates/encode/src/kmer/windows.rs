@@ -109,6 +109,30 @@ impl WindowSet {
         self.ranges().flat_map(|range| range.start..range.end)
     }
 
+    /// These sequences with N for every base that no window of this set covers.
+    ///
+    /// The windows of the result are those of the set and others that its windows cover together: a set of single
+    /// windows at random gives back most of what it leaves out.
+    #[must_use]
+    pub fn masked(&self, sequences: &PackedSequences) -> PackedSequences {
+        let mut masked = PackedSequences::default();
+        let beyond = self.k as u64 - 1;
+        let mut ranges = self.ranges().peekable();
+        for (index, record) in (0..).map_while(|index| Some((index, sequences.record(index)?))) {
+            let mut letters = sequences.letters(index).unwrap_or_default();
+            let mut done = record.start;
+            while let Some(range) = ranges.next_if(|range| range.start < record.end) {
+                if range.start > done {
+                    letters[(done - record.start) as usize..(range.start - record.start) as usize].fill(b'N');
+                }
+                done = done.max(range.end + beyond);
+            }
+            letters[(done.min(record.end) - record.start) as usize..].fill(b'N');
+            masked.push(&letters);
+        }
+        masked
+    }
+
     /// All starts as ascending ranges.
     pub(super) fn ranges(&self) -> impl Iterator<Item = Stretch> + '_ {
         self.spans.iter().enumerate().map(|(index, span)| {
@@ -144,6 +168,30 @@ mod tests {
             let numbered: Vec<u64> = (0..windows.len()).map(|number| windows.start(number).unwrap()).collect();
             prop_assert_eq!(numbered, expected);
             prop_assert_eq!(windows.start(windows.len()), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_mask_keeps_what_windows_cover(
+            records in prop::collection::vec("[ACGT]{0,40}", 1..5),
+            chosen in prop::collection::vec(any::<bool>(), 200),
+            k in 1_usize..6,
+        ) {
+            let mut packed = PackedSequences::default();
+            records.iter().for_each(|record| packed.push(record.as_bytes()));
+            let starts: Vec<u64> =
+                WindowSet::all(&packed, k).unwrap().starts().filter(|&start| chosen[start as usize]).collect();
+            let ranges = starts.iter().map(|&start| Stretch { start, end: start + 1 });
+            let masked = WindowSet::from_starts(k, ranges).masked(&packed);
+            let mut expected = records.concat().into_bytes();
+            for place in 0..expected.len() as u64 {
+                if !starts.iter().any(|&start| (start..start + k as u64).contains(&place)) {
+                    expected[place as usize] = b'N';
+                }
+            }
+            let found: Vec<u8> = (0..records.len()).flat_map(|index| masked.letters(index).unwrap()).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 
