@@ -160,7 +160,9 @@ impl CodebookDenoiser {
         let mut radius = blocks - 1;
         while self.options.search == Search::Seeds && self.seeds.pays(radius) {
             nearest.clear(nearest.best(), self.options.margin);
-            strands.iter().for_each(|&strand| self.seeds.find(text, (noisy, strand), radius, nearest));
+            for &strand in strands {
+                self.seeds.find(text, (noisy, strand), radius, nearest);
+            }
             if radius >= nearest.limit() {
                 return;
             }
@@ -272,9 +274,7 @@ mod tests {
     }
 
     fn packed(records: &[String]) -> PackedSequences {
-        let mut packed = PackedSequences::default();
-        records.iter().for_each(|record| packed.push(record.as_bytes()));
-        packed
+        PackedSequences::from_iter(records)
     }
 
     fn close(posterior: &KmerPosterior, expected: &[[f64; 4]], tolerance: f64) {

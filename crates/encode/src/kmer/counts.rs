@@ -55,7 +55,7 @@ impl KmerCounts {
         let windows = WindowSet::all(sequences, k)?;
         let buffer = options.buffer.max(1);
         let parts = windows.len().div_ceil(buffer as u64).max(1);
-        let part_of = |key: u64| (u128::from(key) * u128::from(parts) >> 64) as u64;
+        let part_of = |key: u64| ((u128::from(key) * u128::from(parts)) >> 64) as u64;
         let (mut keys, mut counts, mut histogram) = (Vec::new(), Vec::new(), vec![0; HIGHEST + 1]);
         let mut part_keys = Vec::with_capacity(buffer.min(windows.len() as usize));
         for part in 0..parts {
@@ -181,8 +181,7 @@ mod tests {
             buffer in 1_usize..300,
             min_count in 1_u32..4,
         ) {
-            let mut packed = PackedSequences::default();
-            records.iter().for_each(|record| packed.push(record.as_bytes()));
+            let packed = PackedSequences::from_iter(&records);
             let mut expected: BTreeMap<u64, u32> = BTreeMap::new();
             for start in WindowSet::all(&packed, k).unwrap().starts() {
                 *expected.entry(packed.window(start, k).canonical(k).bits()).or_default() += 1;
@@ -203,15 +202,17 @@ mod tests {
 
     fn of_histogram(entries: &[(usize, u64)]) -> KmerCounts {
         let mut histogram = vec![0; HIGHEST + 1];
-        entries.iter().for_each(|&(count, n)| histogram[count] = n);
+        for &(count, n) in entries {
+            histogram[count] = n;
+        }
         let set = KmerSet::from_kmers(3, []).unwrap();
         KmerCounts { set, counts: Vec::new(), histogram }
     }
 
     #[test]
     fn the_valley_lies_before_the_first_rise() {
-        let cases: [(&[(usize, u64)], Option<u32>); 5] = [
-            (&[(1, 900), (2, 50), (3, 9), (4, 20), (5, 80), (6, 70)], Some(3)),
+        let cases = [
+            (&[(1, 900), (2, 50), (3, 9), (4, 20), (5, 80), (6, 70)][..], Some(3)),
             // Nothing between errors and genome: the first empty count.
             (&[(1, 900), (2, 50), (20, 80), (21, 90), (22, 70)], Some(3)),
             // The peak of one of two haplotypes before the main one.

@@ -48,7 +48,7 @@ impl GraphShape {
     /// # Errors
     /// [`KmerError::Option`] for an even k, where a k-mer may be its own reverse complement.
     pub fn of(set: &KmerSet) -> Result<Self, KmerError> {
-        if set.k() % 2 == 0 {
+        if set.k().is_multiple_of(2) {
             return Err(option("k of a de Bruijn graph", set.k(), "an odd number"));
         }
         let graph = Graph::new(set);
@@ -155,7 +155,7 @@ impl<'a> Graph<'a> {
     /// The next side of the same unitig.
     fn follow(&self, side: Side) -> Option<Side> {
         match self.after(side) {
-            Next::One(next) if self.bases_after(next.turned()).count_ones() == 1 => Some(next),
+            Next::One(next) if self.bases_after(next.turned()).is_power_of_two() => Some(next),
             _ => None,
         }
     }
@@ -242,8 +242,7 @@ mod tests {
     use super::*;
 
     fn set(records: &[&str], k: usize) -> KmerSet {
-        let mut packed = PackedSequences::default();
-        records.iter().for_each(|record| packed.push(record.as_bytes()));
+        let packed = PackedSequences::from_iter(records);
         KmerSet::of(&packed, k).unwrap()
     }
 
@@ -334,7 +333,9 @@ mod tests {
             group.iter_mut().filter(|it| **it == a).for_each(|it| *it = b);
         }
         let mut sizes = std::collections::BTreeMap::new();
-        group.iter().for_each(|it| *sizes.entry(it).or_insert(0_u64) += 1);
+        for it in &group {
+            *sizes.entry(it).or_insert(0_u64) += 1;
+        }
         let mut sizes: Vec<u64> = sizes.into_values().map(|n| n / 2).collect();
         sizes.sort_unstable();
         (words.len() as u64 / 2, edges.len() as u64, sizes.len() as u64, sizes)

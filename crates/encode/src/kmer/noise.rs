@@ -93,8 +93,12 @@ mod tests {
                 let bound = 5.0 * (expected * (1.0 - p)).sqrt();
                 assert!((count as f64 - expected).abs() < bound, "{probability}: {count}, not {expected}");
             };
-            counts[1..].iter().for_each(|&count| near(count, n * 31, probability / 3.0));
-            places.iter().for_each(|&count| near(count, n, probability));
+            for &count in &counts[1..] {
+                near(count, n * 31, probability / 3.0);
+            }
+            for count in places {
+                near(count, n, probability);
+            }
         }
     }
 

@@ -145,6 +145,17 @@ impl PackedSequences {
     }
 }
 
+/// Records of letters in order.
+impl<T: AsRef<[u8]>> FromIterator<T> for PackedSequences {
+    fn from_iter<I: IntoIterator<Item = T>>(records: I) -> Self {
+        let mut packed = Self::default();
+        for record in records {
+            packed.push(record.as_ref());
+        }
+        packed
+    }
+}
+
 /// The 64 bits of a plane from `start` on, 0 beyond its end.
 #[inline]
 pub(super) fn bits_at(plane: &[u64], start: u64) -> u64 {
@@ -164,8 +175,7 @@ mod tests {
     proptest! {
         #[test]
         fn letters_come_back(records in prop::collection::vec("[ACGTNRacgtn-]{0,150}", 0..6)) {
-            let mut packed = PackedSequences::default();
-            records.iter().for_each(|record| packed.push(record.as_bytes()));
+            let packed = PackedSequences::from_iter(&records);
             prop_assert_eq!(packed.n_records(), records.len());
             for (index, record) in records.iter().enumerate() {
                 prop_assert_eq!(packed.letters(index), Some(record.to_ascii_uppercase().into_bytes()));

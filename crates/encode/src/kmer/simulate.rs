@@ -146,7 +146,9 @@ impl<'a> ReadSimulator<'a> {
         }
         if strand == Strand::Reverse {
             clean.reverse();
-            clean.iter_mut().for_each(|code| *code = 3 - *code);
+            for code in clean.iter_mut() {
+                *code = 3 - *code;
+            }
         }
         let errors = self.add_errors(clean, read, &mut words);
         ReadOrigin { start, end, strand, haplotype, errors }

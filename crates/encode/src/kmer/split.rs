@@ -231,9 +231,7 @@ mod tests {
     use super::*;
 
     fn packed(records: &[&str]) -> PackedSequences {
-        let mut packed = PackedSequences::default();
-        records.iter().for_each(|record| packed.push(record.as_bytes()));
-        packed
+        PackedSequences::from_iter(records)
     }
 
     fn split(genome: &PackedSequences, k: usize, split: Split, seed: u64) -> Result<KmerSplit, KmerError> {

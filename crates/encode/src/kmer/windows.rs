@@ -178,8 +178,7 @@ mod tests {
             chosen in prop::collection::vec(any::<bool>(), 200),
             k in 1_usize..6,
         ) {
-            let mut packed = PackedSequences::default();
-            records.iter().for_each(|record| packed.push(record.as_bytes()));
+            let packed = PackedSequences::from_iter(&records);
             let starts: Vec<u64> =
                 WindowSet::all(&packed, k).unwrap().starts().filter(|&start| chosen[start as usize]).collect();
             let ranges = starts.iter().map(|&start| Stretch { start, end: start + 1 });

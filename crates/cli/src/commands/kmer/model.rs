@@ -1,6 +1,5 @@
 //! A denoiser in a folder: `config.json` and what it knows.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -72,8 +71,8 @@ impl SplitRecord {
 
 /// A denoiser that was loaded.
 pub(super) enum Model {
-    Codebook(CodebookDenoiser),
-    Spectrum(SpectrumDenoiser),
+    Codebook(Box<CodebookDenoiser>),
+    Spectrum(Box<SpectrumDenoiser>),
 }
 
 impl Model {
@@ -91,12 +90,12 @@ impl Model {
                 let genome = read_packed(&[folder.join(GENOME)])?;
                 let options =
                     CodebookOptions { strands: strands.into(), noise, margin, search: Search::Seeds };
-                Self::Codebook(CodebookDenoiser::new(genome, config.k, options).map_err(damaged)?)
+                Self::Codebook(Box::new(CodebookDenoiser::new(genome, config.k, options).map_err(damaged)?))
             }
             Kind::Spectrum { threshold, max_changes, dominance } => {
                 let counts = read_counts(&folder.join(KMERS), config.k)?;
                 let options = SpectrumOptions { threshold: Some(threshold), max_changes, dominance };
-                Self::Spectrum(SpectrumDenoiser::new(&counts, options).map_err(damaged)?)
+                Self::Spectrum(Box::new(SpectrumDenoiser::new(&counts, options).map_err(damaged)?))
             }
         };
         Ok((model, config))
@@ -125,8 +124,8 @@ impl Model {
     /// The denoiser of k-mers.
     pub(super) fn denoiser(&self) -> &dyn KmerDenoiser {
         match self {
-            Self::Codebook(codebook) => codebook,
-            Self::Spectrum(spectrum) => spectrum,
+            Self::Codebook(codebook) => &**codebook,
+            Self::Spectrum(spectrum) => &**spectrum,
         }
     }
 
@@ -139,7 +138,7 @@ impl Model {
                 let mut corrections = corrector.map_err(kmer_error)?.corrections();
                 Ok(reads.iter_mut().map(|read| corrections.correct(read)).collect())
             }
-            Self::Codebook(codebook) => reads.iter_mut().map(|read| by_votes(codebook, read)).collect(),
+            Self::Codebook(codebook) => reads.iter_mut().map(|read| by_votes(&**codebook, read)).collect(),
         }
     }
 }
@@ -194,7 +193,7 @@ fn read_words<const W: usize>(file: &mut NpzReader, path: &Path, name: &str) -> 
         anyhow::bail!("{}: array `{name}` is {element:?} {shape:?}, expected bytes (N, {W})", path.display());
     }
     let (mut words, mut word, mut have) = (Vec::new(), [0; W], 0);
-    file.for_each_chunk(name, |bytes| {
+    file.for_each_chunk(name, 1 << 16, |bytes| {
         for &byte in bytes {
             word[have] = byte as u8;
             have = (have + 1) % W;

@@ -18,7 +18,7 @@ pub(super) struct Record {
 
 /// Reads records one after another.
 pub(super) enum Records {
-    Fasta(fasta::Reader<TextReader>),
+    Fasta(Box<fasta::Reader<TextReader>>),
     Fastq(fastq::Reader<TextReader>),
 }
 
@@ -32,7 +32,7 @@ impl Records {
         Ok(if is_fastq {
             Self::Fastq(fastq::Reader::new(&name, reader))
         } else {
-            Self::Fasta(fasta::Reader::new(&name, reader).with_repeated_names())
+            Self::Fasta(Box::new(fasta::Reader::new(&name, reader).with_repeated_names()))
         })
     }
 }

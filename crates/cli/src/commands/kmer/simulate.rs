@@ -54,7 +54,9 @@ pub(super) fn run(args: &SimulateArgs, context: &Context) -> anyhow::Result<()> 
     let (mut clean, mut read) = (Vec::new(), Vec::new());
     for index in 0..simulator.len() {
         let origin = simulator.read(index, &mut clean, &mut read);
-        read.iter_mut().for_each(|code| *code = b"ACGT"[usize::from(*code)]);
+        for code in &mut read {
+            *code = b"ACGT"[usize::from(*code)];
+        }
         let header = format!("read_{index} {}", describe(&origin, &genome, &names));
         fastq::write_record(&mut output, &header, &read, &qualities)?;
     }

@@ -102,7 +102,8 @@ pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
 fn codebook(args: &TrainArgs, sequences: PackedSequences) -> anyhow::Result<Model> {
     let options =
         CodebookOptions { strands: args.strands.into(), noise: args.noise, ..CodebookOptions::default() };
-    Ok(Model::Codebook(CodebookDenoiser::new(sequences, args.k, options).map_err(kmer_error)?))
+    let codebook = CodebookDenoiser::new(sequences, args.k, options).map_err(kmer_error)?;
+    Ok(Model::Codebook(Box::new(codebook)))
 }
 
 fn spectrum(args: &TrainArgs, sequences: &PackedSequences) -> anyhow::Result<Model> {
@@ -115,5 +116,6 @@ fn spectrum(args: &TrainArgs, sequences: &PackedSequences) -> anyhow::Result<Mod
         return Err(usage("the counts have no valley between errors and genome, expected --threshold N"));
     };
     let options = SpectrumOptions { threshold: Some(threshold), ..SpectrumOptions::default() };
-    Ok(Model::Spectrum(SpectrumDenoiser::new(&counts, options).map_err(kmer_error)?))
+    let spectrum = SpectrumDenoiser::new(&counts, options).map_err(kmer_error)?;
+    Ok(Model::Spectrum(Box::new(spectrum)))
 }

@@ -119,7 +119,7 @@ mod tests {
                         Scan::Portable => scan(packed.planes(), range, (query, k), &mut nearest, &mut take),
                         #[cfg(target_arch = "x86_64")]
                         Scan::Avx512(it) => {
-                            it.scan(packed.planes(), range, (query, k), &mut nearest, &mut take)
+                            it.scan(packed.planes(), range, (query, k), &mut nearest, &mut take);
                         }
                     }
                 }
