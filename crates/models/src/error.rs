@@ -1,6 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cistron_encode::kmer::KmerError;
 use cistron_encode::{EncodeError, ModelError};
 
 /// Why a model could not be read, written, trained or put on a device.
@@ -13,6 +14,9 @@ pub enum ModelsError {
     /// Sequences that do not fit together.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// K-mers that do not fit together.
+    #[error(transparent)]
+    Kmer(#[from] KmerError),
     /// The file system said no.
     #[error("{}: {source}", path.display())]
     Io {

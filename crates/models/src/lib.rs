@@ -8,6 +8,7 @@
 //! No public name shows the tensor library that models are built on.
 
 mod checkpoint;
+mod denoiser;
 mod device;
 mod error;
 mod load;
@@ -17,6 +18,7 @@ mod probe;
 mod train;
 
 pub use checkpoint::{Checkpoint, LoadReport, Tensor, TensorElement};
+pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};

@@ -37,7 +37,7 @@ pub use conv::ConvShape;
 pub use gradients::Gradients;
 pub use layers::{BatchNormLayer, ConvLayer, LayerNormLayer, LinearLayer, Pass};
 pub use loss::Loss;
-pub use parameters::{Parameters, Scope, Start};
+pub use parameters::{Parameters, Scope};
 pub use pool::{Pool, PoolShape};
 pub use tensor::{Precision, Tensor};
 

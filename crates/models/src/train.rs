@@ -8,6 +8,7 @@ mod feed;
 mod fit;
 mod folder;
 mod initializer;
+mod network;
 mod optimizer;
 mod options;
 mod order;
@@ -21,6 +22,7 @@ pub use feed::{Feed, with_feed};
 pub use fit::fit;
 pub use folder::RunFolder;
 pub use initializer::Initializer;
+pub(crate) use network::{Network, NetworkTrainee, Stepping};
 pub use optimizer::{
     Adam, AdamStep, GradientNorm, Moments, Optimizer, Sgd, adam_first_moment, adam_second_moment,
     adam_update, add_penalty, decay_weights, decays, scale_gradient, sgd_momentum, sgd_nesterov, sgd_update,

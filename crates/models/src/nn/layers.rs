@@ -3,9 +3,10 @@ use cistron_core::Stream;
 
 use super::ConvShape;
 use super::norm::normalised_batch;
-use super::parameters::{Scope, Start, overwrite};
+use super::parameters::{Scope, overwrite};
 use super::tensor::Tensor;
 use crate::ModelsError;
+use crate::train::Initializer;
 
 /// Whether a network is being trained, and with which random numbers.
 #[derive(Debug)]
@@ -29,9 +30,10 @@ impl LinearLayer {
     /// # Errors
     /// [`ModelsError::Tensor`] if a name is taken or the device fails.
     pub fn new(scope: &mut Scope<'_>, inputs: usize, outputs: usize) -> Result<Self, ModelsError> {
-        let start = Start::fan_in(inputs);
-        let weight = scope.parameter("weight", &[outputs, inputs], start)?;
-        Ok(Self { weight, bias: scope.parameter("bias", &[outputs], start)? })
+        let shape = [outputs, inputs];
+        let weight = scope.parameter("weight", &shape, Initializer::layer_weight())?;
+        let bias = scope.parameter("bias", &[outputs], Initializer::layer_bias(&shape)?)?;
+        Ok(Self { weight, bias })
     }
 
     /// (…, I) to (…, O).
@@ -62,10 +64,10 @@ impl ConvLayer {
         taps: usize,
         shape: ConvShape,
     ) -> Result<Self, ModelsError> {
-        let inputs = inputs / shape.groups.max(1);
-        let start = Start::fan_in(inputs * taps);
-        let weight = scope.parameter("weight", &[outputs, inputs, taps], start)?;
-        Ok(Self { weight, bias: scope.parameter("bias", &[outputs], start)?, shape })
+        let weights = [outputs, inputs / shape.groups.max(1), taps];
+        let weight = scope.parameter("weight", &weights, Initializer::layer_weight())?;
+        let bias = scope.parameter("bias", &[outputs], Initializer::layer_bias(&weights)?)?;
+        Ok(Self { weight, bias, shape })
     }
 
     /// (B, L, C) to (B, L', O).
@@ -97,10 +99,10 @@ impl BatchNormLayer {
     /// [`ModelsError::Tensor`] if a name is taken or the device fails.
     pub fn new(scope: &mut Scope<'_>, channels: usize) -> Result<Self, ModelsError> {
         Ok(Self {
-            scale: scope.parameter("weight", &[channels], Start::Constant(1.0))?,
-            shift: scope.parameter("bias", &[channels], Start::Constant(0.0))?,
-            mean: scope.buffer("running_mean", &[channels], 0.0)?,
-            variance: scope.buffer("running_var", &[channels], 1.0)?,
+            scale: scope.parameter("weight", &[channels], Initializer::Ones)?,
+            shift: scope.parameter("bias", &[channels], Initializer::Zeros)?,
+            mean: scope.buffer("running_mean", &[channels], Initializer::Zeros)?,
+            variance: scope.buffer("running_var", &[channels], Initializer::Ones)?,
         })
     }
 
@@ -151,8 +153,8 @@ impl LayerNormLayer {
     /// # Errors
     /// [`ModelsError::Tensor`] if a name is taken or the device fails.
     pub fn new(scope: &mut Scope<'_>, channels: usize) -> Result<Self, ModelsError> {
-        let scale = scope.parameter("weight", &[channels], Start::Constant(1.0))?;
-        Ok(Self { scale, shift: scope.parameter("bias", &[channels], Start::Constant(0.0))? })
+        let scale = scope.parameter("weight", &[channels], Initializer::Ones)?;
+        Ok(Self { scale, shift: scope.parameter("bias", &[channels], Initializer::Zeros)? })
     }
 
     /// (…, C) to the same shape.

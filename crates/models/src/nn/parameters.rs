@@ -1,11 +1,13 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use candle_core::Var;
+use candle_core::{CpuStorage, InplaceOp1, Layout, Var};
 use cistron_core::Seed;
 
 use super::Precision;
 use super::tensor::Tensor;
-use crate::{Device, ModelsError};
+use crate::train::Initializer;
+use crate::{Checkpoint, Device, ModelsError};
 
 /// The named numbers of a network, in the order of their names: what is trained, and what is kept beside it.
 #[derive(Debug)]
@@ -19,32 +21,6 @@ pub struct Parameters {
 struct Entry {
     values: Var,
     trained: bool,
-}
-
-/// What a parameter holds before training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Start {
-    /// Uniform in ± this bound, drawn from the seed by the parameter's name.
-    Uniform(f64),
-    /// One number everywhere.
-    Constant(f64),
-}
-
-impl Start {
-    /// PyTorch's rule for linear layers and convolutions, weights and biases: uniform in ±1/√fan-in.
-    pub fn fan_in(count: usize) -> Self {
-        Self::Uniform(1.0 / (count.max(1) as f64).sqrt())
-    }
-
-    fn values(self, count: usize, seed: Seed, name: &str) -> Vec<f64> {
-        match self {
-            Self::Uniform(bound) => {
-                let mut stream = seed.stream(name, 0);
-                (0..count).map(|_| (2.0 * stream.uniform() - 1.0) * bound).collect()
-            }
-            Self::Constant(value) => vec![value; count],
-        }
-    }
 }
 
 impl Parameters {
@@ -74,6 +50,48 @@ impl Parameters {
         self.trained().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum()
     }
 
+    /// All values of single precision, by name.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if the device fails.
+    pub fn save(&self) -> Result<Checkpoint, ModelsError> {
+        let mut checkpoint = Checkpoint::new();
+        for (name, tensor) in self.all() {
+            if let Some(values) = crate::Tensor::from_f32(tensor.shape(), &tensor.to_f32()?) {
+                checkpoint.insert(name, values);
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    /// Takes all values from a checkpoint, which may hold more.
+    ///
+    /// # Errors
+    /// [`ModelsError::MissingTensors`], [`ModelsError::TensorShape`] or [`ModelsError::NonFinite`].
+    pub fn load(&self, checkpoint: &Checkpoint) -> Result<(), ModelsError> {
+        for (name, tensor) in self.all() {
+            let shape: Vec<Option<usize>> = tensor.shape().iter().copied().map(Some).collect();
+            self.set(name, checkpoint.values(name, &shape)?)?;
+        }
+        Ok(())
+    }
+
+    /// Changes a trained parameter of single precision in place, in row-major order.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if there is no such parameter, it has another precision, or the device fails.
+    pub fn change(&self, name: &str, change: &mut dyn FnMut(&mut [f32])) -> Result<(), ModelsError> {
+        let entry = self.entries.get(name).ok_or_else(|| unknown(name))?;
+        if entry.values.device().is_cpu() {
+            return Ok(entry.values.inplace_op1(&Change(RefCell::new(change)))?);
+        }
+        // Elsewhere the values take a trip over the processor.
+        let values = Tensor(entry.values.as_tensor().clone());
+        let mut values = values.to_f32()?;
+        change(&mut values);
+        overwrite(&entry.values, values.into_iter().map(f64::from).collect())
+    }
+
     /// Gives a parameter other values, in row-major order.
     ///
     /// # Errors
@@ -81,6 +99,25 @@ impl Parameters {
     pub fn set(&self, name: &str, values: Vec<f64>) -> Result<(), ModelsError> {
         let entry = self.entries.get(name).ok_or_else(|| unknown(name))?;
         overwrite(&entry.values, values)
+    }
+}
+
+/// A change of values where they lie.
+struct Change<'a>(RefCell<&'a mut dyn FnMut(&mut [f32])>);
+
+impl InplaceOp1 for Change<'_> {
+    fn name(&self) -> &'static str {
+        "change of a parameter"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let CpuStorage::F32(values) = storage else {
+            candle_core::bail!("a parameter that is not of 32 bits")
+        };
+        let range = layout.contiguous_offsets().and_then(|(start, end)| values.get_mut(start..end));
+        let Some(values) = range else { candle_core::bail!("a parameter with gaps") };
+        (self.0.borrow_mut())(values);
+        Ok(())
     }
 }
 
@@ -111,26 +148,42 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// [`ModelsError::Tensor`] if the name is taken or the device fails.
-    pub fn parameter(&mut self, name: &str, shape: &[usize], start: Start) -> Result<Tensor, ModelsError> {
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        start: Initializer,
+    ) -> Result<Tensor, ModelsError> {
         let var = self.put(name, shape, start, true)?;
         Ok(Tensor(var.into_inner()))
     }
 
     /// New numbers that are kept but not trained.
-    pub(super) fn buffer(&mut self, name: &str, shape: &[usize], value: f64) -> Result<Var, ModelsError> {
-        self.put(name, shape, Start::Constant(value), false)
+    pub(super) fn buffer(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        start: Initializer,
+    ) -> Result<Var, ModelsError> {
+        self.put(name, shape, start, false)
     }
 
     fn name(&self, name: &str) -> String {
         if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
     }
 
-    fn put(&mut self, name: &str, shape: &[usize], start: Start, trained: bool) -> Result<Var, ModelsError> {
+    fn put(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        start: Initializer,
+        trained: bool,
+    ) -> Result<Var, ModelsError> {
         let name = self.name(name);
         if self.parameters.entries.contains_key(&name) {
             return Err(candle_core::Error::Msg(format!("two parameters are called `{name}`")).into());
         }
-        let values = start.values(shape.iter().product(), self.seed, &name);
+        let values = start.values(self.seed, &name, shape)?;
         let Parameters { device, precision, .. } = *self.parameters;
         let values = Var::from_tensor(&Tensor::from_f64(values, shape, precision, device)?.0)?;
         self.parameters.entries.insert(name, Entry { values: values.clone(), trained });

@@ -101,6 +101,14 @@ impl Tensor {
         Ok(self.0.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 
+    /// Shows the values of single precision, in row-major order, where they lie.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if the precision is another or the device fails.
+    pub fn read_f32(&self, read: &mut dyn FnMut(&[f32])) -> Result<(), ModelsError> {
+        Ok(with_values(&self.0.to_device(&candle_core::Device::Cpu)?, |values| read(values))?)
+    }
+
     /// The only value.
     ///
     /// # Errors

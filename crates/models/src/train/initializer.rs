@@ -26,6 +26,11 @@ pub enum Initializer {
     Zeros,
     /// 1 everywhere.
     Ones,
+    /// One number everywhere.
+    Constant {
+        /// The number.
+        value: f64,
+    },
     /// Even in ±`bound`.
     Uniform {
         /// The largest absolute value.
@@ -86,6 +91,7 @@ impl Initializer {
         Ok(match self {
             Self::Zeros => vec![T::ZERO; n],
             Self::Ones => vec![T::from_f64(1.0); n],
+            Self::Constant { value } => vec![T::from_f64(value); n],
             Self::Uniform { bound } => {
                 let bound = width("bound", bound)?;
                 draw(n, stream, |stream| (2.0 * stream.uniform() - 1.0) * bound)
@@ -112,9 +118,7 @@ impl Initializer {
             Self::KaimingUniform { slope } => {
                 Self::Uniform { bound: (6.0 / ((1.0 + slope * slope) * fan_in)).sqrt() }
             }
-            Self::XavierUniform { gain } => {
-                Self::Uniform { bound: gain * (6.0 / (fan_in + fan_out)).sqrt() }
-            }
+            Self::XavierUniform { gain } => Self::Uniform { bound: gain * (6.0 / (fan_in + fan_out)).sqrt() },
             Self::XavierNormal { gain } => {
                 Self::Normal { deviation: gain * (2.0 / (fan_in + fan_out)).sqrt() }
             }
@@ -220,9 +224,8 @@ mod tests {
 
     #[test]
     fn numbers_depend_on_the_seed_and_the_name_alone() {
-        let draw = |seed, name| {
-            Initializer::layer_weight().values::<f32>(Seed::new(seed), name, &[4, 4]).unwrap()
-        };
+        let draw =
+            |seed, name| Initializer::layer_weight().values::<f32>(Seed::new(seed), name, &[4, 4]).unwrap();
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));

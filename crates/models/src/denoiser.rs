@@ -1,0 +1,209 @@
+use std::path::Path;
+
+use cistron_core::Seed;
+use cistron_encode::kmer::{KmerDenoiser, KmerError};
+
+use crate::nn::{Parameters, Precision, Tensor};
+use crate::{Checkpoint, Device, ModelsError};
+
+mod network;
+mod train;
+
+pub use train::{DenoiserTraining, TrainedDenoiser, train_denoiser};
+
+use network::Layers;
+
+/// The bases.
+const LETTERS: usize = 4;
+
+/// The k-mers that are denoised at a time.
+const BATCH: usize = 4096;
+
+/// The shape of a denoising network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DenoiserKind {
+    /// Fully connected, from 4k over 3.5k, 3k, 2.5k (with batch normalisation) to 2k numbers and back: the shape of
+    /// the k-mer autoencoder notebook.
+    Notebook,
+    /// The same, its output added to the input times a trained number: it starts as the identity.
+    NotebookSkip,
+    /// A convolution over 2k - 1 bases to this many channels and from each position's channels to its bases, added to
+    /// the input: every base sees the whole k-mer, and what is learned at one offset serves all.
+    Conv {
+        /// The channels.
+        channels: usize,
+    },
+}
+
+impl DenoiserKind {
+    /// The channels of a convolution unless told otherwise.
+    pub const CHANNELS: usize = 512;
+
+    /// The name on the command line and in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Notebook => "notebook",
+            Self::NotebookSkip => "notebook-skip",
+            Self::Conv { .. } => "conv",
+        }
+    }
+}
+
+/// A network that guesses the clean k-mer behind a noisy one.
+///
+/// ```
+/// use cistron_core::Seed;
+/// use cistron_encode::kmer::KmerDenoiser;
+/// use cistron_models::{Denoiser, DenoiserKind};
+///
+/// // As it begins, a network with a skip returns its input.
+/// let denoiser = Denoiser::new(5, DenoiserKind::Conv { channels: 8 }, 0.1, Seed::new(1))?;
+/// let (mut prediction, mut confidence) = ([0; 5], [0.0; 5]);
+/// denoiser.denoise(&[0, 3, 2, 1, 1], &mut prediction, &mut confidence)?;
+/// assert_eq!(prediction, [0, 3, 2, 1, 1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Denoiser {
+    k: usize,
+    kind: DenoiserKind,
+    noise: f64,
+    parameters: Parameters,
+    layers: Layers,
+}
+
+impl Denoiser {
+    /// An untrained network for k-mers whose bases are wrong with probability `noise`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Option`] for a k outside 1 to 32, no channels or a noise that is no probability below 3/4.
+    pub fn new(k: usize, kind: DenoiserKind, noise: f64, seed: Seed) -> Result<Self, ModelsError> {
+        check("k", k, (1..=cistron_encode::kmer::MAX_K).contains(&k), "1 to 32")?;
+        check("noise", noise, (0.0..0.75).contains(&noise), "a probability below 3/4")?;
+        if let DenoiserKind::Conv { channels } = kind {
+            check("channels", channels, (1..=1 << 16).contains(&channels), "1 to 65536")?;
+        }
+        let mut parameters = Parameters::new(Device::Cpu, Precision::Single);
+        let layers = Layers::new(&mut parameters.scope(seed), k, kind, noise)?;
+        Ok(Self { k, kind, noise, parameters, layers })
+    }
+
+    /// The network with the weights of a checkpoint.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`ModelsError::MissingTensors`], [`ModelsError::TensorShape`] or
+    /// [`ModelsError::NonFinite`].
+    pub fn from_checkpoint(
+        k: usize,
+        kind: DenoiserKind,
+        noise: f64,
+        weights: &Checkpoint,
+    ) -> Result<Self, ModelsError> {
+        let denoiser = Self::new(k, kind, noise, Seed::default())?;
+        denoiser.parameters.load(weights)?;
+        Ok(denoiser)
+    }
+
+    /// Its weights, under the names of the notebook's state dict (`encoder.1.weight` …) or those of a convolution
+    /// (`conv`, `out`, `skip`).
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if the device fails.
+    pub fn weights(&self) -> Result<Checkpoint, ModelsError> {
+        self.parameters.save()
+    }
+
+    /// Writes the weights as a safetensors file.
+    ///
+    /// # Errors
+    /// [`ModelsError::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ModelsError> {
+        self.weights()?.write(path)
+    }
+
+    /// The shape of the network.
+    pub fn kind(&self) -> DenoiserKind {
+        self.kind
+    }
+
+    /// The probability that a base is wrong that it is made for.
+    pub fn noise(&self) -> f64 {
+        self.noise
+    }
+
+    /// The number of trained numbers.
+    pub fn n_parameters(&self) -> usize {
+        self.parameters.n_trained()
+    }
+
+    /// Logits (n · k, 4) of codes (n · k).
+    fn logits(&self, noisy: &[u8], pass: &crate::nn::Pass) -> Result<Tensor, ModelsError> {
+        let x = one_hot(noisy, self.k)?;
+        self.layers.forward(&x, pass)?.reshape(&[noisy.len(), LETTERS])
+    }
+}
+
+/// (n, k, 4) of codes (n · k); a code that is no base has zeros.
+fn one_hot(codes: &[u8], k: usize) -> Result<Tensor, ModelsError> {
+    let mut values = vec![0.0; codes.len() * LETTERS];
+    for (row, code) in values.chunks_exact_mut(LETTERS).zip(codes) {
+        if let Some(value) = row.get_mut(usize::from(*code)) {
+            *value = 1.0;
+        }
+    }
+    Tensor::from_f32(values, &[codes.len() / k, k, LETTERS], Device::Cpu)
+}
+
+/// The most probable base of each row of logits, the first of equal ones, and its probability.
+fn guesses(logits: &Tensor, prediction: &mut [u8], confidence: &mut [f32]) -> Result<(), ModelsError> {
+    logits.softmax()?.read_f32(&mut |rows| {
+        let outputs = prediction.iter_mut().zip(confidence.iter_mut());
+        for (row, (prediction, confidence)) in rows.chunks_exact(LETTERS).zip(outputs) {
+            let best = (1..LETTERS).fold(0, |best, code| if row[code] > row[best] { code } else { best });
+            (*prediction, *confidence) = (best as u8, row[best].clamp(0.0, 1.0));
+        }
+    })
+}
+
+fn check(
+    option: &'static str,
+    found: impl ToString,
+    is_right: bool,
+    expected: &str,
+) -> Result<(), ModelsError> {
+    if is_right {
+        return Ok(());
+    }
+    Err(ModelsError::Option { option, found: found.to_string(), expected: expected.to_owned() })
+}
+
+impl KmerDenoiser for Denoiser {
+    fn k(&self) -> usize {
+        self.k
+    }
+
+    fn denoise(&self, noisy: &[u8], prediction: &mut [u8], confidence: &mut [f32]) -> Result<(), KmerError> {
+        let expected = noisy.len() / self.k * self.k;
+        for (what, found) in [("prediction", prediction.len()), ("confidence", confidence.len())] {
+            if found != expected || noisy.len() != expected {
+                return Err(KmerError::Length { what, found, expected });
+            }
+        }
+        if let Some(code) = noisy.iter().find(|code| usize::from(**code) >= LETTERS) {
+            let (found, expected) = (code.to_string(), "codes from 0 to 3".to_owned());
+            return Err(KmerError::Option { what: "noisy code", found, expected });
+        }
+        let width = BATCH * self.k;
+        let outputs = prediction.chunks_mut(width).zip(confidence.chunks_mut(width));
+        for (noisy, (prediction, confidence)) in noisy.chunks(width).zip(outputs) {
+            self.logits(noisy, &crate::nn::Pass::Evaluation)
+                .and_then(|logits| guesses(&logits, prediction, confidence))
+                .map_err(|error| KmerError::Model(Box::new(error)))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
