@@ -7,11 +7,13 @@ use crate::nn::{Parameters, Precision, Tensor};
 use crate::{Checkpoint, Device, ModelsError};
 
 mod network;
+mod seeds;
 mod train;
 
 pub use train::{DenoiserTraining, TrainedDenoiser, train_denoiser};
 
 use network::Layers;
+use seeds::Seeds;
 
 /// The bases.
 const LETTERS: usize = 4;
@@ -34,11 +36,20 @@ pub enum DenoiserKind {
         /// The channels.
         channels: usize,
     },
+    /// For each word of `width` bases a trained table of what it says about every base around it; a k-mer's windows
+    /// add up. Errors spare some windows, and those tell where in a known genome the k-mer is from.
+    Seeds {
+        /// The bases of a word, 1 to 11.
+        width: usize,
+    },
 }
 
 impl DenoiserKind {
     /// The channels of a convolution unless told otherwise.
     pub const CHANNELS: usize = 512;
+
+    /// The bases of a seed unless told otherwise.
+    pub const SEED: usize = 8;
 
     /// The name on the command line and in files.
     pub const fn name(self) -> &'static str {
@@ -46,6 +57,7 @@ impl DenoiserKind {
             Self::Notebook => "notebook",
             Self::NotebookSkip => "notebook-skip",
             Self::Conv { .. } => "conv",
+            Self::Seeds { .. } => "seeds",
         }
     }
 }
@@ -69,8 +81,13 @@ pub struct Denoiser {
     k: usize,
     kind: DenoiserKind,
     noise: f64,
-    parameters: Parameters,
-    layers: Layers,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Network { parameters: Parameters, layers: Layers },
+    Seeds(Seeds),
 }
 
 impl Denoiser {
@@ -84,9 +101,19 @@ impl Denoiser {
         if let DenoiserKind::Conv { channels } = kind {
             check("channels", channels, (1..=1 << 16).contains(&channels), "1 to 65536")?;
         }
+        // How much more likely a base is the one that was read than a given other.
+        let skip = (3.0 * (1.0 - noise) / noise.max(1e-6)).ln();
         let mut parameters = Parameters::new(Device::Cpu, Precision::Single);
-        let layers = Layers::new(&mut parameters.scope(seed), k, kind, noise)?;
-        Ok(Self { k, kind, noise, parameters, layers })
+        let scope = &mut parameters.scope(seed);
+        let layers = match kind {
+            DenoiserKind::Notebook => Layers::dense(scope, k, None)?,
+            DenoiserKind::NotebookSkip => Layers::dense(scope, k, Some(skip))?,
+            DenoiserKind::Conv { channels } => Layers::conv(scope, k, channels, skip)?,
+            DenoiserKind::Seeds { width } => {
+                return Ok(Self { k, kind, noise, body: Body::Seeds(Seeds::new(k, width, skip)?) });
+            }
+        };
+        Ok(Self { k, kind, noise, body: Body::Network { parameters, layers } })
     }
 
     /// The network with the weights of a checkpoint.
@@ -100,18 +127,28 @@ impl Denoiser {
         noise: f64,
         weights: &Checkpoint,
     ) -> Result<Self, ModelsError> {
-        let denoiser = Self::new(k, kind, noise, Seed::default())?;
-        denoiser.parameters.load(weights)?;
+        let mut denoiser = Self::new(k, kind, noise, Seed::default())?;
+        denoiser.load(weights)?;
         Ok(denoiser)
     }
 
     /// Its weights, under the names of the notebook's state dict (`encoder.1.weight` …) or those of a convolution
-    /// (`conv`, `out`, `skip`).
+    /// (`conv`, `out`, `skip`) or of seeds (`tables`, `skip`).
     ///
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn weights(&self) -> Result<Checkpoint, ModelsError> {
-        self.parameters.save()
+        match &self.body {
+            Body::Network { parameters, .. } => parameters.save(),
+            Body::Seeds(seeds) => Ok(seeds.weights()),
+        }
+    }
+
+    fn load(&mut self, weights: &Checkpoint) -> Result<(), ModelsError> {
+        match &mut self.body {
+            Body::Network { parameters, .. } => parameters.load(weights),
+            Body::Seeds(seeds) => seeds.load(weights),
+        }
     }
 
     /// Writes the weights as a safetensors file.
@@ -134,13 +171,19 @@ impl Denoiser {
 
     /// The number of trained numbers.
     pub fn n_parameters(&self) -> usize {
-        self.parameters.n_trained()
+        match &self.body {
+            Body::Network { parameters, .. } => parameters.n_trained(),
+            Body::Seeds(seeds) => seeds.n_parameters(),
+        }
     }
 
     /// Logits (n · k, 4) of codes (n · k).
     fn logits(&self, noisy: &[u8], pass: &crate::nn::Pass) -> Result<Tensor, ModelsError> {
-        let x = one_hot(noisy, self.k)?;
-        self.layers.forward(&x, pass)?.reshape(&[noisy.len(), LETTERS])
+        let shape = [noisy.len(), LETTERS];
+        match &self.body {
+            Body::Network { layers, .. } => layers.forward(&one_hot(noisy, self.k)?, pass)?.reshape(&shape),
+            Body::Seeds(seeds) => Tensor::from_f32(seeds.logits(noisy), &shape, Device::Cpu),
+        }
     }
 }
 

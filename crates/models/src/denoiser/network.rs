@@ -1,4 +1,4 @@
-use super::{DenoiserKind, LETTERS};
+use super::LETTERS;
 use crate::ModelsError;
 use crate::nn::{Activation, BatchNormLayer, ConvLayer, ConvShape, LinearLayer, Pass, Scope, Tensor};
 use crate::train::Initializer;
@@ -26,27 +26,24 @@ struct Dense {
 }
 
 impl Layers {
-    pub(super) fn new(
+    /// The notebook's layers.
+    pub(super) fn dense(scope: &mut Scope<'_>, k: usize, skip: Option<f64>) -> Result<Self, ModelsError> {
+        let skip = skip.map(|skip| new_skip(scope, skip)).transpose()?;
+        Ok(Self { body: Body::Dense(Box::new(Dense::new(scope, k)?)), skip })
+    }
+
+    /// A convolution that sees the whole k-mer from each place.
+    pub(super) fn conv(
         scope: &mut Scope<'_>,
         k: usize,
-        kind: DenoiserKind,
-        noise: f64,
+        channels: usize,
+        skip: f64,
     ) -> Result<Self, ModelsError> {
-        let body = match kind {
-            DenoiserKind::Notebook | DenoiserKind::NotebookSkip => {
-                Body::Dense(Box::new(Dense::new(scope, k)?))
-            }
-            DenoiserKind::Conv { channels } => {
-                let shape = ConvShape { padding: k - 1, ..ConvShape::default() };
-                let conv = ConvLayer::new(&mut scope.enter("conv"), (LETTERS, channels), 2 * k - 1, shape)?;
-                Body::Conv { conv, out: LinearLayer::new(&mut scope.enter("out"), channels, LETTERS)? }
-            }
-        };
-        let skip = match kind {
-            DenoiserKind::Notebook => None,
-            _ => Some(scope.parameter("skip", &[1, 1], Initializer::Constant { value: log_odds(noise) })?),
-        };
-        Ok(Self { body, skip })
+        let skip = Some(new_skip(scope, skip)?);
+        let shape = ConvShape { padding: k - 1, ..ConvShape::default() };
+        let conv = ConvLayer::new(&mut scope.enter("conv"), (LETTERS, channels), 2 * k - 1, shape)?;
+        let out = LinearLayer::new(&mut scope.enter("out"), channels, LETTERS)?;
+        Ok(Self { body: Body::Conv { conv, out }, skip })
     }
 
     /// (n, k, 4) to as many logits.
@@ -62,9 +59,8 @@ impl Layers {
     }
 }
 
-/// How much more likely a base is the one that is read than a given other.
-fn log_odds(noise: f64) -> f64 {
-    (3.0 * (1.0 - noise) / noise.max(1e-6)).ln()
+fn new_skip(scope: &mut Scope<'_>, value: f64) -> Result<Tensor, ModelsError> {
+    scope.parameter("skip", &[1, 1], Initializer::Constant { value })
 }
 
 impl Dense {

@@ -50,13 +50,24 @@ fn training_on_a_small_genome_beats_the_identity() {
             kind: DenoiserKind::Conv { channels: 64 },
             epochs: 60,
             batch: 32,
-            learning_rate: 5e-3,
+            learning_rate: Some(5e-3),
             ..Default::default()
         };
         let trained = train_denoiser(sampler, sampler, &options, None, Run::default()).unwrap();
         let best = &trained.report.history[trained.report.best_epoch].validation;
         let metric = |name: &str| best.metrics.iter().find(|(known, _)| known == name).unwrap().1;
         assert!(metric("hamming") < 0.5 * metric("identity"), "{best:?}");
+    });
+}
+
+#[test]
+fn seeds_learn_a_small_genome() {
+    with_sampler(2_000, 31, |sampler| {
+        let kind = DenoiserKind::Seeds { width: 6 };
+        let options = DenoiserTraining { kind, epochs: 10, batch: 32, ..Default::default() };
+        let trained = train_denoiser(sampler, sampler, &options, None, Run::default()).unwrap();
+        let best = &trained.report.history[trained.report.best_epoch].validation;
+        assert!(best.metrics[0].1 < 0.2 * best.metrics[1].1, "{best:?}");
     });
 }
 
@@ -86,7 +97,7 @@ fn an_interrupted_run_ends_with_the_same_bytes() {
             .collect::<Vec<_>>()
     };
     with_sampler(60, 9, |sampler| {
-        for kind in [SMALL, DenoiserKind::NotebookSkip] {
+        for kind in [SMALL, DenoiserKind::NotebookSkip, DenoiserKind::Seeds { width: 3 }] {
             let options = DenoiserTraining { kind, epochs: 2, batch: 10, ..Default::default() };
             let folder = tempfile::tempdir().unwrap();
             let whole = folder.path().join("whole");

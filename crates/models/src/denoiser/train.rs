@@ -1,15 +1,16 @@
+use std::ops::Range;
 use std::time::Duration;
 
 use cistron_core::Run;
-use cistron_encode::kmer::{DenoisingMetrics, KmerPass, KmerSampler};
+use cistron_encode::kmer::{self, DenoisingMetrics, KmerPass, KmerSampler};
 
-use super::{BATCH, Denoiser, DenoiserKind, guesses, one_hot};
-use crate::ModelsError;
+use super::{BATCH, Body, Denoiser, DenoiserKind, guesses, one_hot};
 use crate::nn::{Loss, Parameters, Pass, Tensor};
 use crate::train::{
-    Adam, Batches, Dataset, FitOptions, FitReport, Network, NetworkTrainee, Optimizer, Plateau, RunFolder,
-    Schedule, Stepping, Validation, Watch, fit, with_feed,
+    Adam, Batches, Dataset, Feed, FitOptions, FitReport, Network, NetworkTrainee, Optimizer, Plateau,
+    RunFolder, Schedule, Step, StepReport, Stepping, Trainee, Validation, Watch, fit, with_feed,
 };
+use crate::{Checkpoint, ModelsError};
 
 /// How a denoiser is trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +23,9 @@ pub struct DenoiserTraining {
     pub max_time: Option<Duration>,
     /// The k-mers of a step. Default: 128.
     pub batch: usize,
-    /// The step of Adam. Default: 2e-3.
-    pub learning_rate: f64,
+    /// The learning rate. Default (`None`): 2e-3 for networks, by Adam; [`Self::SEED_RATE`] for the sum of the losses
+    /// of a step's bases for seeds, by plain descent.
+    pub learning_rate: Option<f64>,
     /// The number of epochs without a lower validation loss after which the rate falls to a tenth. Default: 3.
     pub plateau: u64,
     /// The number of epochs without a lower validation Hamming distance after which training stops. Default: none.
@@ -36,6 +38,29 @@ pub struct DenoiserTraining {
     pub ahead: usize,
 }
 
+impl DenoiserTraining {
+    /// The default learning rate of seeds.
+    pub const SEED_RATE: f64 = 0.2;
+
+    fn rate(&self) -> f64 {
+        let usual = if matches!(self.kind, DenoiserKind::Seeds { .. }) { Self::SEED_RATE } else { 2e-3 };
+        self.learning_rate.unwrap_or(usual)
+    }
+
+    fn fitting(&self) -> FitOptions {
+        FitOptions {
+            epochs: self.epochs,
+            max_time: self.max_time,
+            learning_rate: self.rate(),
+            schedule: Schedule::Plateau(Plateau { patience: self.plateau, ..Plateau::default() }),
+            best: Some(Watch::Lowest("hamming".to_owned())),
+            patience: self.patience,
+            save_every: Some(self.save_every),
+            ..FitOptions::default()
+        }
+    }
+}
+
 impl Default for DenoiserTraining {
     fn default() -> Self {
         Self {
@@ -43,7 +68,7 @@ impl Default for DenoiserTraining {
             epochs: 20,
             max_time: None,
             batch: 128,
-            learning_rate: 2e-3,
+            learning_rate: None,
             plateau: 3,
             patience: None,
             validation_pairs: 20_000,
@@ -101,26 +126,21 @@ pub fn train_denoiser(
             expected: training.k().to_string(),
         });
     }
-    let denoiser = Denoiser::new(training.k(), options.kind, training.noise().probability(), run.seed)?;
-    let learner = Learner { denoiser, training: *training, validation: *validation, options, run };
+    let mut denoiser = Denoiser::new(training.k(), options.kind, training.noise().probability(), run.seed)?;
+    let data = Data { training: *training, validation: *validation, options, run };
     let batches = Batches::new(training.len(), options.batch, run.seed)?;
-    let stepping = Stepping { optimizer: Optimizer::Adam(Adam::default()), clip: Some(1.0), accumulate: 1 };
-    let fitting = FitOptions {
-        epochs: options.epochs,
-        max_time: options.max_time,
-        learning_rate: options.learning_rate,
-        schedule: Schedule::Plateau(Plateau { patience: options.plateau, ..Plateau::default() }),
-        best: Some(Watch::Lowest("hamming".to_owned())),
-        patience: options.patience,
-        save_every: Some(options.save_every),
-        ..FitOptions::default()
-    };
-    let pairs = Pairs(*training);
-    let report = with_feed(&pairs, batches, options.ahead, |feed| {
-        let mut trainee = NetworkTrainee::new(&learner, feed, stepping, run.seed)?;
-        fit(&mut trainee, &fitting, folder, run)
+    let fitting = options.fitting();
+    let report = with_feed(&Pairs(*training), batches, options.ahead, |feed| {
+        if let Body::Network { parameters, .. } = &denoiser.body {
+            let learner = Learner { denoiser: &denoiser, parameters, data };
+            let optimizer = Optimizer::Adam(Adam::default());
+            let stepping = Stepping { optimizer, clip: Some(1.0), accumulate: 1 };
+            fit(&mut NetworkTrainee::new(&learner, feed, stepping, run.seed)?, &fitting, folder, run)
+        } else {
+            fit(&mut SeedTrainee { denoiser: &mut denoiser, data, feed }, &fitting, folder, run)
+        }
     })?;
-    Ok(TrainedDenoiser { denoiser: learner.denoiser, report })
+    Ok(TrainedDenoiser { denoiser, report })
 }
 
 /// Pairs of k-mers as a data set.
@@ -140,7 +160,7 @@ impl Dataset for Pairs<'_> {
     }
 
     fn batch(&self, epoch: u64, rows: &[u64]) -> Result<Codes, ModelsError> {
-        let pass = self.0.pass(cistron_encode::kmer::Pass::Training { epoch: epoch as u32 });
+        let pass = self.0.pass(kmer::Pass::Training { epoch: epoch as u32 });
         let k = self.0.k();
         let mut codes = Codes { clean: vec![0; rows.len() * k], noisy: vec![0; rows.len() * k] };
         let places = codes.clean.chunks_exact_mut(k).zip(codes.noisy.chunks_exact_mut(k));
@@ -151,76 +171,46 @@ impl Dataset for Pairs<'_> {
     }
 }
 
-/// A denoiser and its data.
-struct Learner<'a> {
-    denoiser: Denoiser,
+/// What a denoiser learns from and is measured on.
+#[derive(Clone, Copy)]
+struct Data<'a> {
     training: KmerSampler<'a>,
     validation: KmerSampler<'a>,
     options: &'a DenoiserTraining,
     run: Run<'a>,
 }
 
-impl Learner<'_> {
-    /// The mean cross-entropy of a base.
-    fn cost(&self, logits: &Tensor, clean: &[u8]) -> Result<Tensor, ModelsError> {
-        logits.loss(&one_hot(clean, self.denoiser.k)?.reshape(logits.shape())?, Loss::CrossEntropy)
-    }
-
-    /// Adds the pairs from `first` on to the metrics; returns the sum of the losses of their bases.
-    fn measure(
-        &self,
-        pass: &KmerPass<'_>,
-        pairs: std::ops::Range<u64>,
-        metrics: &mut DenoisingMetrics,
-    ) -> Result<f64, ModelsError> {
-        let n = (pairs.end - pairs.start) as usize * self.denoiser.k;
-        let [mut clean, mut noisy, mut prediction] = [(); 3].map(|()| vec![0; n]);
-        let mut confidence = vec![0.0; n];
-        pass.fill(pairs.start, &mut clean, &mut noisy)?;
-        let logits = self.denoiser.logits(&noisy, &Pass::Evaluation)?;
-        guesses(&logits, &mut prediction, &mut confidence)?;
-        metrics.add(&clean, &noisy, &prediction, &confidence)?;
-        Ok(self.cost(&logits, &clean)?.scalar()? * n as f64)
-    }
+/// The mean cross-entropy of a base.
+fn cost(logits: &Tensor, clean: &[u8]) -> Result<Tensor, ModelsError> {
+    logits.loss(&one_hot(clean, clean.len())?.reshape(logits.shape())?, Loss::CrossEntropy)
 }
 
-impl Network for Learner<'_> {
-    type Batch = Codes;
-
-    fn parameters(&self) -> &Parameters {
-        &self.denoiser.parameters
-    }
-
-    fn loss(&self, batch: &Codes, pass: &mut Pass) -> Result<(Tensor, f64), ModelsError> {
-        let logits = self.denoiser.logits(&batch.noisy, pass)?;
-        Ok((self.cost(&logits, &batch.clean)?, batch.clean.len() as f64))
-    }
-
-    fn validate(&self, _: u64) -> Result<Validation, ModelsError> {
-        let pass = self.validation.pass(cistron_encode::kmer::Pass::Validation);
+impl Data<'_> {
+    fn validate(&self, denoiser: &Denoiser) -> Result<Validation, ModelsError> {
+        let pass = self.validation.pass(kmer::Pass::Validation);
         let n = self.validation.len().min(self.options.validation_pairs);
-        let (mut metrics, mut loss) = (DenoisingMetrics::new(self.denoiser.k)?, 0.0);
+        let (mut metrics, mut loss) = (DenoisingMetrics::new(denoiser.k)?, 0.0);
         for first in (0..n).step_by(BATCH) {
             if self.run.is_cancelled() {
                 return Err(ModelsError::Cancelled { done: first, total: n });
             }
-            loss += self.measure(&pass, first..(first + BATCH as u64).min(n), &mut metrics)?;
+            loss += measure(denoiser, &pass, first..(first + BATCH as u64).min(n), &mut metrics)?;
         }
-        let named = |name: &str, value: f64| (name.to_owned(), value);
+        let metrics = [
+            ("hamming", metrics.hamming()),
+            ("identity", metrics.identity()),
+            ("exact", metrics.exact()),
+            ("fixed", metrics.fixed()),
+            ("broken", metrics.broken()),
+        ];
         Ok(Validation {
-            loss: loss / (n as f64 * self.denoiser.k as f64),
-            metrics: vec![
-                named("hamming", metrics.hamming()),
-                named("identity", metrics.identity()),
-                named("exact", metrics.exact()),
-                named("fixed", metrics.fixed()),
-                named("broken", metrics.broken()),
-            ],
+            loss: loss / (n as f64 * denoiser.k as f64),
+            metrics: metrics.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         })
     }
 
-    fn identity(&self) -> Vec<(String, String)> {
-        let Denoiser { k, kind, noise, .. } = &self.denoiser;
+    fn identity(&self, denoiser: &Denoiser) -> Vec<(String, String)> {
+        let Denoiser { k, kind, noise, .. } = denoiser;
         let DenoiserTraining { batch, validation_pairs, .. } = self.options;
         [
             ("network", format!("{kind:?}")),
@@ -234,5 +224,98 @@ impl Network for Learner<'_> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
+    }
+}
+
+/// Adds pairs to the metrics; returns the sum of the losses of their bases.
+fn measure(
+    denoiser: &Denoiser,
+    pass: &KmerPass<'_>,
+    pairs: Range<u64>,
+    metrics: &mut DenoisingMetrics,
+) -> Result<f64, ModelsError> {
+    let n = (pairs.end - pairs.start) as usize * denoiser.k;
+    let [mut clean, mut noisy, mut prediction] = [(); 3].map(|()| vec![0; n]);
+    let mut confidence = vec![0.0; n];
+    pass.fill(pairs.start, &mut clean, &mut noisy)?;
+    let logits = denoiser.logits(&noisy, &Pass::Evaluation)?;
+    guesses(&logits, &mut prediction, &mut confidence)?;
+    metrics.add(&clean, &noisy, &prediction, &confidence)?;
+    Ok(cost(&logits, &clean)?.scalar()? * n as f64)
+}
+
+/// A network in training.
+struct Learner<'a> {
+    denoiser: &'a Denoiser,
+    parameters: &'a Parameters,
+    data: Data<'a>,
+}
+
+impl Network for Learner<'_> {
+    type Batch = Codes;
+
+    fn parameters(&self) -> &Parameters {
+        self.parameters
+    }
+
+    fn loss(&self, batch: &Codes, pass: &mut Pass) -> Result<(Tensor, f64), ModelsError> {
+        let logits = self.denoiser.logits(&batch.noisy, pass)?;
+        Ok((cost(&logits, &batch.clean)?, batch.clean.len() as f64))
+    }
+
+    fn validate(&self, _: u64) -> Result<Validation, ModelsError> {
+        self.data.validate(self.denoiser)
+    }
+
+    fn identity(&self) -> Vec<(String, String)> {
+        self.data.identity(self.denoiser)
+    }
+}
+
+/// Seeds in training: a step touches the few tables that its k-mers name.
+struct SeedTrainee<'a, 'f, 'd> {
+    denoiser: &'a mut Denoiser,
+    data: Data<'d>,
+    feed: &'a mut Feed<'f, Pairs<'d>>,
+}
+
+impl Trainee for SeedTrainee<'_, '_, '_> {
+    fn n_steps(&self) -> u64 {
+        self.feed.n_steps()
+    }
+
+    fn identity(&self) -> Vec<(String, String)> {
+        self.data.identity(self.denoiser)
+    }
+
+    fn step(&mut self, at: Step, learning_rate: f64) -> Result<StepReport, ModelsError> {
+        let Codes { clean, noisy } = self.feed.get(at.epoch, at.index)?;
+        let logits = self.denoiser.logits(&noisy, &Pass::Evaluation)?.variable()?;
+        let loss = cost(&logits, &clean)?.affine(clean.len() as f64, 0.0)?;
+        if let (Body::Seeds(seeds), Some(slopes)) = (&mut self.denoiser.body, loss.gradients()?.get(&logits))
+        {
+            slopes.read_f32(&mut |slopes| seeds.descend(&noisy, slopes, learning_rate as f32))?;
+        }
+        Ok(StepReport { loss_sum: loss.scalar()?, examples: clean.len() as f64, gradient_norm: None })
+    }
+
+    fn validate(&mut self, _: u64) -> Result<Validation, ModelsError> {
+        self.data.validate(self.denoiser)
+    }
+
+    fn state(&self) -> Result<Checkpoint, ModelsError> {
+        self.denoiser.weights()
+    }
+
+    fn restore(&mut self, state: &Checkpoint) -> Result<(), ModelsError> {
+        self.denoiser.load(state)
+    }
+
+    fn weights(&self) -> Result<Checkpoint, ModelsError> {
+        self.denoiser.weights()
+    }
+
+    fn set_weights(&mut self, weights: &Checkpoint) -> Result<(), ModelsError> {
+        self.denoiser.load(weights)
     }
 }

@@ -102,8 +102,11 @@ impl Parameters {
     }
 }
 
+/// What is done to values.
+type Doing<'a> = &'a mut dyn FnMut(&mut [f32]);
+
 /// A change of values where they lie.
-struct Change<'a>(RefCell<&'a mut dyn FnMut(&mut [f32])>);
+struct Change<'a>(RefCell<Doing<'a>>);
 
 impl InplaceOp1 for Change<'_> {
     fn name(&self) -> &'static str {
