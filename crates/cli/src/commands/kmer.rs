@@ -4,6 +4,7 @@ mod denoise;
 mod evaluate;
 mod graph;
 mod model;
+mod network;
 mod sequences;
 mod simulate;
 mod train;
@@ -17,7 +18,8 @@ use crate::context::{Context, usage};
 pub(crate) enum Command {
     /// Make a denoiser from genomes or reads
     #[command(after_help = "Examples:\n  cistron kmer train genome.fa --model codebook -o codebook\n  \
-                      cistron kmer train reads.fq --model spectrum -o spectrum")]
+                      cistron kmer train reads.fq --model spectrum -o spectrum\n  \
+                      cistron kmer train genome.fa --model seeds --split random --minutes 5 -o seeds")]
     Train(train::TrainArgs),
     /// Draw reads with errors from a genome, as FASTQ
     #[command(after_help = "Example: cistron kmer simulate genome.fa --coverage 60 --error 0.01 -o reads.fq")]

@@ -10,21 +10,25 @@ use cistron::encode::kmer::{
 };
 use cistron::encode::{ElementType, EncodeError, NpzReader, NpzWriter};
 use cistron::genome::{fasta, text};
+use cistron::models::{Checkpoint, Denoiser, DenoiserKind};
 use serde::{Deserialize, Serialize};
 
 use super::sequences::read_packed;
 use super::{StrandsArg, kmer_error};
 use crate::record::write_text;
 
+const MODEL_TYPE: &str = "denoiser";
 const CONFIG: &str = "config.json";
 const GENOME: &str = "genome.fa.gz";
 const KMERS: &str = "kmers.npz";
+const WEIGHTS: &str = "model.safetensors";
 /// The version of the folder that is written; older ones are read.
 const VERSION: u32 = 1;
 
 /// What `config.json` says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Config {
+    model_type: String,
     version: u32,
     pub(super) k: usize,
     #[serde(flatten)]
@@ -41,6 +45,8 @@ enum Kind {
     Codebook { noise: f64, strands: StrandsArg, margin: u32 },
     #[serde(rename = "kmer-spectrum")]
     Spectrum { threshold: u32, max_changes: usize, dominance: f64 },
+    #[serde(rename = "kmer-network")]
+    Network { network: String, channels: Option<usize>, seed_width: Option<usize>, noise: f64 },
 }
 
 /// A split as it can be made again.
@@ -73,6 +79,7 @@ impl SplitRecord {
 pub(super) enum Model {
     Codebook(Box<CodebookDenoiser>),
     Spectrum(Box<SpectrumDenoiser>),
+    Network(Box<Denoiser>),
 }
 
 impl Model {
@@ -81,6 +88,9 @@ impl Model {
         let path = folder.join(CONFIG);
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let config: Config = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        if config.model_type != MODEL_TYPE {
+            anyhow::bail!("{}: model type is `{}`, expected {MODEL_TYPE}", path.display(), config.model_type);
+        }
         if config.version != VERSION {
             anyhow::bail!("{}: version is {}, expected {VERSION}", path.display(), config.version);
         }
@@ -96,6 +106,12 @@ impl Model {
                 let counts = read_counts(&folder.join(KMERS), config.k)?;
                 let options = SpectrumOptions { threshold: Some(threshold), max_changes, dominance };
                 Self::Spectrum(Box::new(SpectrumDenoiser::new(&counts, options).map_err(damaged)?))
+            }
+            Kind::Network { ref network, channels, seed_width, noise } => {
+                let kind = network_kind(network, channels, seed_width)
+                    .with_context(|| path.display().to_string())?;
+                let weights = Checkpoint::read(folder.join(WEIGHTS))?;
+                Self::Network(Box::new(Denoiser::from_checkpoint(config.k, kind, noise, &weights)?))
             }
         };
         Ok((model, config))
@@ -116,8 +132,25 @@ impl Model {
                 let SpectrumOptions { max_changes, dominance, .. } = spectrum.options();
                 Kind::Spectrum { threshold: spectrum.threshold(), max_changes, dominance }
             }
+            Self::Network(denoiser) => {
+                denoiser.save(folder.join(WEIGHTS))?;
+                let (mut channels, mut seed_width) = (None, None);
+                match denoiser.kind() {
+                    DenoiserKind::Conv { channels: n } => channels = Some(n),
+                    DenoiserKind::Seeds { width } => seed_width = Some(width),
+                    _ => {}
+                }
+                let network = denoiser.kind().name().to_owned();
+                Kind::Network { network, channels, seed_width, noise: denoiser.noise() }
+            }
         };
-        let config = Config { version: VERSION, k: self.denoiser().k(), kind, split };
+        let config = Config {
+            model_type: MODEL_TYPE.to_owned(),
+            version: VERSION,
+            k: self.denoiser().k(),
+            kind,
+            split,
+        };
         write_text(&folder.join(CONFIG), &format!("{}\n", serde_json::to_string_pretty(&config)?))
     }
 
@@ -126,6 +159,7 @@ impl Model {
         match self {
             Self::Codebook(codebook) => &**codebook,
             Self::Spectrum(spectrum) => &**spectrum,
+            Self::Network(denoiser) => &**denoiser,
         }
     }
 
@@ -138,9 +172,26 @@ impl Model {
                 let mut corrections = corrector.map_err(kmer_error)?.corrections();
                 Ok(reads.iter_mut().map(|read| corrections.correct(read)).collect())
             }
-            Self::Codebook(codebook) => reads.iter_mut().map(|read| by_votes(&**codebook, read)).collect(),
+            _ => reads.iter_mut().map(|read| by_votes(self.denoiser(), read)).collect(),
         }
     }
+}
+
+/// The shape that `config.json` names.
+fn network_kind(
+    name: &str,
+    channels: Option<usize>,
+    seed_width: Option<usize>,
+) -> anyhow::Result<DenoiserKind> {
+    Ok(match (name, channels, seed_width) {
+        ("notebook", ..) => DenoiserKind::Notebook,
+        ("notebook-skip", ..) => DenoiserKind::NotebookSkip,
+        ("conv", Some(channels), _) => DenoiserKind::Conv { channels },
+        ("seeds", _, Some(width)) => DenoiserKind::Seeds { width },
+        _ => anyhow::bail!(
+            "network `{name}` with channels {channels:?} and seed_width {seed_width:?} is not known"
+        ),
+    })
 }
 
 fn by_votes(denoiser: &dyn KmerDenoiser, read: &mut [u8]) -> anyhow::Result<Correction> {

@@ -6,10 +6,12 @@ use cistron::encode::kmer::{
     CodebookDenoiser, CodebookOptions, CountOptions, KmerCounts, KmerSplit, PackedSequences,
     SpectrumDenoiser, SpectrumOptions, Split,
 };
+use cistron::models::DenoiserKind;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::model::{Model, SplitRecord};
+use super::network::{self, NetworkArgs};
 use super::sequences::read_packed;
 use super::{StrandsArg, kmer_error};
 use crate::context::{Context, usage};
@@ -27,12 +29,12 @@ pub(crate) struct TrainArgs {
     /// Which denoiser
     #[arg(long, value_enum)]
     model: ModelArg,
-    /// The probability that a base is wrong (codebook)
+    /// The probability that a base is wrong (all but spectrum)
     #[arg(long, value_name = "P", default_value_t = 0.1)]
-    noise: f64,
-    /// Strands that are stored (codebook)
+    pub(super) noise: f64,
+    /// Strands that are stored or drawn (all but spectrum)
     #[arg(long, value_enum, default_value_t)]
-    strands: StrandsArg,
+    pub(super) strands: StrandsArg,
     /// The lowest count of a k-mer that is trusted (spectrum) [default: the valley of the histogram]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threshold: Option<u32>,
@@ -47,7 +49,9 @@ pub(crate) struct TrainArgs {
     validation: f64,
     /// Folder of the model
     #[arg(long, short, value_name = "DIR")]
-    output: PathBuf,
+    pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
 }
 
 /// The kinds of denoisers.
@@ -57,6 +61,26 @@ enum ModelArg {
     Codebook,
     /// K-mers that are seen often, from genomes or from nothing but reads
     Spectrum,
+    /// The fully connected network of the k-mer autoencoder notebook
+    Notebook,
+    /// The same, its output added to the input
+    NotebookSkip,
+    /// A convolution that sees the whole k-mer from each base, added to the input
+    Conv,
+    /// A trained table for each short word of bases, added to the input
+    Seeds,
+}
+
+impl ModelArg {
+    fn network(self, args: &NetworkArgs) -> Option<DenoiserKind> {
+        match self {
+            Self::Codebook | Self::Spectrum => None,
+            Self::Notebook => Some(DenoiserKind::Notebook),
+            Self::NotebookSkip => Some(DenoiserKind::NotebookSkip),
+            Self::Conv => Some(DenoiserKind::Conv { channels: args.channels }),
+            Self::Seeds => Some(DenoiserKind::Seeds { width: args.seed_width }),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -82,21 +106,36 @@ impl TrainArgs {
 pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     let record = Record::begin();
     check_free(&args.output.join("config.json"), context)?;
-    let mut sequences = read_packed(&args.inputs)?;
-    let split = args.split(context);
-    if let Some(split) = &split {
-        let parts = KmerSplit::new(&sequences, args.k, split.options(), context.seed).map_err(kmer_error)?;
-        sequences = parts.training.masked(&sequences);
-    }
-    let model = match args.model {
-        ModelArg::Codebook => codebook(args, sequences)?,
-        ModelArg::Spectrum => spectrum(args, &sequences)?,
-    };
+    let sequences = read_packed(&args.inputs)?;
     std::fs::create_dir_all(&args.output)
         .map_err(|error| anyhow::anyhow!("{}: {error}", args.output.display()))?;
-    model.save(&args.output, split)?;
+    let record_of_split = args.split(context);
+    let split = record_of_split
+        .map(|split| KmerSplit::new(&sequences, args.k, split.options(), context.seed).map_err(kmer_error))
+        .transpose()?;
+    let model = match (args.model.network(&args.network), split) {
+        (Some(kind), Some(split)) => {
+            let trained = network::train(args, kind, &sequences, &split, context)?;
+            Model::Network(Box::new(trained.denoiser))
+        }
+        (Some(_), None) => {
+            return Err(usage(
+                "a network needs windows to be measured on, expected --split blocks or random",
+            ));
+        }
+        (None, split) => {
+            let masked = split.map(|split| split.training.masked(&sequences));
+            exact(args, masked.unwrap_or(sequences))?
+        }
+    };
+    model.save(&args.output, record_of_split)?;
     let more = json!({"command": "kmer train", "k": args.k});
     record.write(&args.output, context, &digests(&args.inputs)?, &more)
+}
+
+/// A model of what was seen, without training.
+fn exact(args: &TrainArgs, sequences: PackedSequences) -> anyhow::Result<Model> {
+    if args.model == ModelArg::Codebook { codebook(args, sequences) } else { spectrum(args, &sequences) }
 }
 
 fn codebook(args: &TrainArgs, sequences: PackedSequences) -> anyhow::Result<Model> {
