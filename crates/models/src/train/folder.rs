@@ -92,7 +92,8 @@ impl Log {
         };
         let (file, found) = open().map_err(io)?;
         if found < bytes {
-            let problem = format!("found {found} bytes, expected at least the {bytes} of the state to resume");
+            let problem =
+                format!("found {found} bytes, expected at least the {bytes} of the state to resume");
             return Err(ModelsError::format(&path, problem));
         }
         Ok(Self { writer: BufWriter::new(file), path, bytes })

@@ -112,9 +112,7 @@ impl Initializer {
             Self::KaimingUniform { slope } => {
                 Self::Uniform { bound: (6.0 / ((1.0 + slope * slope) * fan_in)).sqrt() }
             }
-            Self::XavierUniform { gain } => {
-                Self::Uniform { bound: gain * (6.0 / (fan_in + fan_out)).sqrt() }
-            }
+            Self::XavierUniform { gain } => Self::Uniform { bound: gain * (6.0 / (fan_in + fan_out)).sqrt() },
             Self::XavierNormal { gain } => {
                 Self::Normal { deviation: gain * (2.0 / (fan_in + fan_out)).sqrt() }
             }
@@ -220,9 +218,8 @@ mod tests {
 
     #[test]
     fn numbers_depend_on_the_seed_and_the_name_alone() {
-        let draw = |seed, name| {
-            Initializer::layer_weight().values::<f32>(Seed::new(seed), name, &[4, 4]).unwrap()
-        };
+        let draw =
+            |seed, name| Initializer::layer_weight().values::<f32>(Seed::new(seed), name, &[4, 4]).unwrap();
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));

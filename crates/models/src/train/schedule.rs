@@ -171,8 +171,12 @@ mod tests {
 
     #[test]
     fn the_mode_threshold_cooldown_and_floor_are_followed() {
-        let highest =
-            Plateau { watch: Watch::Highest("auc".to_owned()), patience: 0, relative: false, ..Default::default() };
+        let highest = Plateau {
+            watch: Watch::Highest("auc".to_owned()),
+            patience: 0,
+            relative: false,
+            ..Default::default()
+        };
         let absolute = Plateau { threshold: 0.1, factor: 0.5, ..highest };
         // 0.55 and 0.6 are not above 0.5 + 0.1 (0.6 is not greater); 0.75 is.
         assert_eq!(rates(&absolute, &[0.5, 0.55, 0.6, 0.75, 0.7]), [1.0, 0.5, 0.25, 0.25, 0.125]);
@@ -193,8 +197,7 @@ mod tests {
         let cosine = Schedule::Cosine { floor: 0.2 };
         // 4 steps of warm-up, then 1, 0.2 + 0.8·(1 + √½)/2, 0.6, 0.2 + 0.8·(1 - √½)/2 of 4 steps.
         let root = 0.5_f64.sqrt();
-        let expected =
-            [0.25, 0.5, 0.75, 1.0, 1.0, 0.6 + 0.4 * root, 0.6, 0.6 - 0.4 * root, 0.2];
+        let expected = [0.25, 0.5, 0.75, 1.0, 1.0, 0.6 + 0.4 * root, 0.6, 0.6 - 0.4 * root, 0.2];
         for (step, expected) in expected.into_iter().enumerate() {
             let found = cosine.factor(step as u64, 4, 8);
             assert!((found - expected).abs() < 1e-15, "step {step}: {found}");
@@ -211,7 +214,8 @@ mod tests {
             message(Schedule::Cosine { floor: 1.5 }),
             "option floor is 1.5, expected a share from 0 to 1"
         );
-        let plateau = |factor, threshold| Schedule::Plateau(Plateau { factor, threshold, ..Default::default() });
+        let plateau =
+            |factor, threshold| Schedule::Plateau(Plateau { factor, threshold, ..Default::default() });
         assert_eq!(message(plateau(1.0, 0.1)), "option factor is 1, expected above 0 and below 1");
         assert_eq!(message(plateau(0.1, -1.0)), "option threshold is -1, expected a finite number from 0");
         assert!(plateau(0.1, 0.1).check().is_ok());

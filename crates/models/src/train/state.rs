@@ -146,7 +146,10 @@ impl FitState {
     ) -> Result<Self, ModelsError> {
         let path = checkpoint.path();
         let text = checkpoint.metadata(KEY).ok_or_else(|| {
-            ModelsError::format(path, "found no text `fit` in its header, expected the state of a training run")
+            ModelsError::format(
+                path,
+                "found no text `fit` in its header, expected the state of a training run",
+            )
         })?;
         let Version { version } = serde_json::from_str(text).map_err(|error| damaged(path, &error))?;
         if version != VERSION {
@@ -155,15 +158,18 @@ impl FitState {
         }
         let state: Self = serde_json::from_str(text).map_err(|error| damaged(path, &error))?;
         state.check_identity(identity, path)?;
-        state.check_numbers(n_steps).map_err(|problem| {
-            ModelsError::format(path, format!("not a sound training state: {problem}"))
-        })?;
+        state
+            .check_numbers(n_steps)
+            .map_err(|problem| ModelsError::format(path, format!("not a sound training state: {problem}")))?;
         Ok(state)
     }
 
     fn check_identity(&self, now: &[(String, String)], path: &Path) -> Result<(), ModelsError> {
         let text = |pairs: &[(String, String)], name: &str| {
-            pairs.iter().find(|pair| pair.0 == name).map_or_else(|| "nothing".to_owned(), |pair| pair.1.clone())
+            pairs
+                .iter()
+                .find(|pair| pair.0 == name)
+                .map_or_else(|| "nothing".to_owned(), |pair| pair.1.clone())
         };
         let names = now.iter().chain(&self.identity).map(|pair| pair.0.as_str());
         for name in names {
@@ -184,7 +190,8 @@ impl FitState {
         if self.history.len() as u64 != self.epoch {
             return Err(format!("found {} epochs of {}", self.history.len(), self.epoch));
         }
-        if self.best.is_some_and(|best| best >= self.history.len()) || (self.best.is_none() && self.epoch > 0) {
+        if self.best.is_some_and(|best| best >= self.history.len()) || (self.best.is_none() && self.epoch > 0)
+        {
             return Err(format!("the best epoch is {:?} of {}", self.best, self.epoch));
         }
         let before = self.history.last().map_or(0, |epoch| epoch.steps);

@@ -45,7 +45,8 @@ impl Watch {
     /// worst.
     pub(super) fn prefers(&self, new: &Validation, old: &Validation) -> Result<bool, ModelsError> {
         let sign = if matches!(self, Self::Lowest(_)) { 1.0 } else { -1.0 };
-        let rank = |validation: &Validation| Ok::<_, ModelsError>((sign * self.value(validation)?, validation.loss));
+        let rank =
+            |validation: &Validation| Ok::<_, ModelsError>((sign * self.value(validation)?, validation.loss));
         let (new, old) = (rank(new)?, rank(old)?);
         Ok(below(new.0, old.0) || !below(old.0, new.0) && below(new.1, old.1))
     }

@@ -16,7 +16,12 @@ pub struct Sgd {
 impl Sgd {
     pub(super) fn check(self) -> Result<(), ModelsError> {
         let momentum = self.momentum;
-        check_option("momentum", momentum, momentum >= 0.0 && momentum.is_finite(), "a finite number from 0")?;
+        check_option(
+            "momentum",
+            momentum,
+            momentum >= 0.0 && momentum.is_finite(),
+            "a finite number from 0",
+        )?;
         let expected = "a momentum above 0 for Nesterov's rule";
         check_option("momentum", momentum, !self.nesterov || momentum > 0.0, expected)
     }
