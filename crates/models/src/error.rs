@@ -113,6 +113,12 @@ pub enum ModelsError {
         /// Where, what was found and what was expected.
         problem: String,
     },
+    /// Tensors that do not fit together, or a device that failed.
+    #[error("a tensor operation failed: {source}")]
+    Tensor {
+        /// What the tensor library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A gradient that is no finite number, or too large to be squared.
     #[error("gradient of `{parameter}` holds {found} at place {index}, expected numbers with finite squares")]
     Gradient {
@@ -151,6 +157,13 @@ pub enum ModelsError {
         /// Epochs that were planned.
         total: u64,
     },
+}
+
+#[doc(hidden)]
+impl From<candle_core::Error> for ModelsError {
+    fn from(source: candle_core::Error) -> Self {
+        Self::Tensor { source: Box::new(source) }
+    }
 }
 
 /// The first names of a list, as text.

@@ -11,6 +11,8 @@ mod checkpoint;
 mod device;
 mod error;
 mod load;
+#[doc(hidden)]
+pub mod nn;
 mod probe;
 mod train;
 
