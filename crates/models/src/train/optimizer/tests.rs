@@ -7,7 +7,7 @@ const START: [f64; 3] = [1.0, -2.0, 0.5];
 const GRADIENTS: [[f64; 3]; 3] = [[0.5, -1.25, 2.0], [-0.3, 0.75, 0.001], [1.0, 0.0, -4.0]];
 
 /// Three steps with a learning rate of 0.1.
-fn three_steps<T: Real>(optimizer: Optimizer) -> Vec<f64> {
+fn three_steps<T: Scalar>(optimizer: Optimizer) -> Vec<f64> {
     let mut moments = Moments::new(optimizer).unwrap();
     let mut weights = START.map(T::from_f64);
     for gradient in GRADIENTS {
