@@ -85,7 +85,9 @@ pub fn add_penalty<T: Scalar>(gradient: &mut [T], weights: &[T], decay: f64) {
 /// Draws weights to 0 without a look at their gradient: `w ← (1 - learning_rate·decay)·w`.
 pub fn decay_weights<T: Scalar>(weights: &mut [T], learning_rate: f64, decay: f64) {
     let factor = T::from_f64(1.0 - learning_rate * decay);
-    weights.iter_mut().for_each(|w| *w = *w * factor);
+    for w in weights {
+        *w = *w * factor;
+    }
 }
 
 pub(super) fn check_option(

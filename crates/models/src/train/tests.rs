@@ -206,22 +206,16 @@ fn interrupted(options: &FitOptions, cuts: &[Cut], ahead: usize) -> (FitReport, 
 
 #[test]
 fn a_run_resumed_at_any_step_ends_with_the_same_bytes() {
-    for save_every in [None, Some(1), Some(4)] {
-        let options = FitOptions { save_every, ..options() };
-        let whole = interrupted(&options, &[], 0);
-        assert!(whole.0.history.len() > 3, "{:?}", whole.0);
-        assert_eq!(
-            whole.2.keys().collect::<Vec<_>>(),
-            ["last.safetensors", "model.safetensors", "train.jsonl"]
-        );
-        let steps = whole.0.history.last().unwrap().steps;
-        for step in 0..=steps {
-            assert_eq!(interrupted(&options, &[Cut::Cancel(step)], 0), whole, "cancelled at {step}");
-            assert_eq!(interrupted(&options, &[Cut::Kill(step)], 0), whole, "killed at {step}");
-        }
-        for epoch in 0..whole.0.history.len() as u64 {
-            assert_eq!(interrupted(&options, &[Cut::Validation(epoch)], 0), whole, "validation {epoch}");
-        }
+    let options = FitOptions { epochs: 4, save_every: Some(4), ..options() };
+    let whole = interrupted(&options, &[], 0);
+    assert_eq!(whole.0.history.len(), 4, "{:?}", whole.0);
+    assert_eq!(whole.2.keys().collect::<Vec<_>>(), ["last.safetensors", "model.safetensors", "train.jsonl"]);
+    for step in 0..=4 * N_STEPS {
+        assert_eq!(interrupted(&options, &[Cut::Cancel(step)], 0), whole, "cancelled at {step}");
+        assert_eq!(interrupted(&options, &[Cut::Kill(step)], 0), whole, "killed at {step}");
+    }
+    for epoch in 0..4 {
+        assert_eq!(interrupted(&options, &[Cut::Validation(epoch)], 0), whole, "validation {epoch}");
     }
 }
 
@@ -254,7 +248,7 @@ fn cuts() -> impl Strategy<Value = Vec<Cut>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn interruptions_and_threads_change_no_byte(
         schedule in schedules(),
@@ -264,7 +258,7 @@ proptest! {
         max_steps in prop::option::of(1_u64..25),
         save_every in prop::option::of(1_u64..9),
     ) {
-        let options = FitOptions { schedule, epochs, max_steps, save_every, ..options() };
+        let options = FitOptions { epochs, max_steps, schedule, save_every, ..options() };
         let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let whole = one.install(|| interrupted(&options, &[], 0));
         prop_assert_eq!(interrupted(&options, &cuts, ahead), whole);
@@ -383,9 +377,11 @@ fn another_run_is_not_resumed() {
     assert!(RunFolder::create(folder.path()).unwrap_err().to_string().contains("found a training run"));
     assert_eq!(files(folder.path()), before);
     // How often and how long has no influence.
-    let harmless = FitOptions { save_every: None, max_time: Some(Duration::from_secs(3600)), ..options() };
+    let harmless = FitOptions { save_every: None, max_time: Some(Duration::from_hours(1)), ..options() };
     assert!(train(&harmless, Some(&run), 0, Cut::No).is_ok());
 }
+
+type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
 
 #[test]
 fn damaged_states_are_refused() {
@@ -393,7 +389,7 @@ fn damaged_states_are_refused() {
     let run = RunFolder::resume(folder.path()).unwrap();
     let (good, log) = (fs::read(run.last()).unwrap(), fs::read(run.log()).unwrap());
     let refusal = || resume_error(&options(), folder.path(), SEED);
-    let edit = |change: &dyn Fn(&mut serde_json::Value)| {
+    let edit = |change: Change| {
         let mut checkpoint = Checkpoint::from_bytes(&good, "last").unwrap();
         let mut state = serde_json::from_str(checkpoint.metadata("fit").unwrap()).unwrap();
         change(&mut state);
@@ -401,13 +397,13 @@ fn damaged_states_are_refused() {
         checkpoint.write(run.last()).unwrap();
         refusal()
     };
-    let cases: [(&str, &dyn Fn(&mut serde_json::Value)); 7] = [
+    let cases: [(&str, Change); 7] = [
         ("found a training state of version 2, expected 1", &|state| state["version"] = 2.into()),
         ("not a sound training state: missing field `rate`", &|state| {
             state.as_object_mut().unwrap().remove("rate");
         }),
         ("not a sound training state: found \"fast\", expected a number", &|state| {
-            state["rate"] = "fast".into()
+            state["rate"] = "fast".into();
         }),
         ("7 steps of an epoch are done, expected at most 6", &|state| state["index"] = 7.into()),
         ("found 1 epochs of 2", &|state| state["epoch"] = 2.into()),

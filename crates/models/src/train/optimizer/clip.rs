@@ -68,5 +68,7 @@ fn square<T: Scalar>(value: T) -> f64 {
 /// Multiplies a gradient: `g ← factor·g`.
 pub fn scale_gradient<T: Scalar>(gradient: &mut [T], factor: f64) {
     let factor = T::from_f64(factor);
-    gradient.iter_mut().for_each(|g| *g = *g * factor);
+    for g in gradient {
+        *g = *g * factor;
+    }
 }
