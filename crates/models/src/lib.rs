@@ -28,7 +28,7 @@ pub use probe::{
 };
 pub use train::{
     Adam, AdamStep, BatchRows, Batches, Dataset, Ended, EpochReport, Feed, FitOptions, FitReport,
-    GradientNorm, Initializer, Moments, Optimizer, Plateau, Real, RowOrder, RunFolder, Schedule, Sgd, Step,
+    GradientNorm, Initializer, Moments, Optimizer, Plateau, RowOrder, RunFolder, Scalar, Schedule, Sgd, Step,
     StepReport, Trainee, Validation, Watch, adam_first_moment, adam_second_moment, adam_update, add_penalty,
     decay_weights, decays, fit, scale_gradient, sgd_momentum, sgd_nesterov, sgd_update, with_feed,
 };

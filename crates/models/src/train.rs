@@ -12,7 +12,7 @@ mod network;
 mod optimizer;
 mod options;
 mod order;
-mod real;
+mod scalar;
 mod schedule;
 mod state;
 mod watch;
@@ -29,7 +29,7 @@ pub use optimizer::{
 };
 pub use options::FitOptions;
 pub use order::RowOrder;
-pub use real::Real;
+pub use scalar::Scalar;
 pub use schedule::{Plateau, Schedule};
 pub use state::{Ended, EpochReport, FitReport};
 pub use watch::Watch;

@@ -1,22 +1,23 @@
-use cistron_core::{Run, area_under_roc};
+use cistron_core::Run;
 use cistron_encode::SequenceBatch;
 
 use super::{LinearProbe, ProbeKind};
-use crate::ModelsError;
+use crate::train::{FitOptions, Watch, fit};
+use crate::{ModelsError, Validation};
 
-mod adam;
 mod data;
 mod mean;
 mod options;
 mod sparse;
+mod trainee;
 
 pub use data::ProbeData;
 pub use options::{ProbeTarget, ProbeTraining};
 
-use adam::Adam;
 use data::{Scale, Scaled, check_data};
-use mean::MeanTrainee;
-use sparse::SparseTrainee;
+use mean::MeanForm;
+use sparse::SparseForm;
+use trainee::{METRIC, ProbeTrainee};
 
 /// What one pass over the training data came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,10 +89,10 @@ pub fn train_probe(
     let validation = Scaled::new(validation, scale);
     match options.kind {
         ProbeKind::Mean => {
-            fit(&MeanTrainee::new(options.hidden, run.seed), &training, &validation, options, run)
+            train(&MeanForm::new(options.hidden, run.seed), &training, &validation, options, run)
         }
-        _ => fit(
-            &SparseTrainee::new(options, width, training.start(options))?,
+        _ => train(
+            &SparseForm::new(options, width, training.start(options))?,
             &training,
             &validation,
             options,
@@ -100,10 +101,10 @@ pub fn train_probe(
     }
 }
 
-/// A model whose weights are being found. Weights lie in one list, so that the optimizer need not know them.
-trait Trainee: Sync {
+/// A form of the logit whose weights are being found. They lie in one list, which the loop need not understand.
+trait Form {
     /// What it keeps of a data set.
-    type Features: Sync;
+    type Features;
 
     /// The features of sequences.
     fn features(&self, sequences: &SequenceBatch) -> Self::Features;
@@ -112,13 +113,13 @@ trait Trainee: Sync {
     /// The weights from this index on are biases, which no penalty draws to 0.
     fn n_penalized(&self) -> usize;
     /// The logits of rows.
-    fn logits(&self, weights: &[f64], features: &Self::Features, rows: &[usize], out: &mut Vec<f64>);
+    fn logits(&self, weights: &[f64], features: &Self::Features, rows: &[u64], out: &mut Vec<f64>);
     /// Adds the gradient by the weights, given that by each row's logit.
     fn add_gradient(
         &self,
         weights: &[f64],
         features: &Self::Features,
-        rows: &[usize],
+        rows: &[u64],
         by_logit: &[f64],
         gradient: &mut [f64],
     );
@@ -126,131 +127,32 @@ trait Trainee: Sync {
     fn probe(&self, weights: &[f64], scale: Scale) -> Result<LinearProbe, ModelsError>;
 }
 
-/// The loss of a logit and its derivative.
-fn loss(logit: f64, target: f64, kind: ProbeTarget) -> (f64, f64) {
-    match kind {
-        // -t·ln σ(z) - (1-t)·ln(1-σ(z)) in a form that no z overflows.
-        ProbeTarget::Class => {
-            let value = logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p();
-            (value, 1.0 / (1.0 + (-logit).exp()) - target)
-        }
-        ProbeTarget::Value => ((logit - target).powi(2), 2.0 * (logit - target)),
-    }
-}
-
-fn fit<T: Trainee>(
-    trainee: &T,
+fn train<F: Form>(
+    form: &F,
     training: &Scaled<'_>,
     validation: &Scaled<'_>,
     options: &ProbeTraining,
     run: Run<'_>,
 ) -> Result<TrainedProbe, ModelsError> {
-    let features = trainee.features(training.sequences);
-    let validation_features = trainee.features(validation.sequences);
-    let mut weights = trainee.start();
-    let mut adam = Adam::new(weights.len(), options.learning_rate);
-    let mut best = (0, weights.clone());
-    let mut history: Vec<ProbeEpoch> = Vec::new();
-    run.observer.begin("training the probe", Some(options.epochs as u64));
-    for epoch in 0..options.epochs {
-        if run.is_cancelled() {
-            return Err(ModelsError::Cancelled { done: epoch as u64, total: options.epochs as u64 });
-        }
-        let mut rows: Vec<usize> = (0..training.targets.len()).collect();
-        run.seed.stream("probe batches", epoch as u64).shuffle(&mut rows);
-        let training_loss = pass(trainee, training, &features, &rows, options, &mut weights, &mut adam);
-        let now =
-            evaluate(trainee, validation, &validation_features, training_loss, options.target, &weights);
-        history.push(now);
-        run.observer.advance(1);
-        let before = history[best.0];
-        let better = now.validation_metric > before.validation_metric
-            || now.validation_metric == before.validation_metric
-                && now.validation_loss < before.validation_loss;
-        if epoch == 0 || better {
-            best = (epoch, weights.clone());
-        } else if epoch - best.0 >= options.patience {
-            break;
-        }
-    }
-    run.observer.end();
-    let probe = trainee.probe(&best.1, training.scale)?.with_target(options.target);
-    Ok(TrainedProbe { probe, history, best_epoch: best.0 })
-}
-
-/// One epoch; the mean loss on the way.
-fn pass<T: Trainee>(
-    trainee: &T,
-    data: &Scaled<'_>,
-    features: &T::Features,
-    rows: &[usize],
-    options: &ProbeTraining,
-    weights: &mut [f64],
-    adam: &mut Adam,
-) -> f64 {
-    let (l2, penalized) = (options.penalty(), trainee.n_penalized());
-    let (mut gradient, mut logits, mut total) = (vec![0.0; weights.len()], Vec::new(), 0.0);
-    for batch in rows.chunks(options.batch) {
-        trainee.logits(weights, features, batch, &mut logits);
-        for (logit, &row) in logits.iter_mut().zip(batch) {
-            let (value, slope) = loss(*logit, data.targets[row], options.target);
-            total += value;
-            *logit = slope / batch.len() as f64;
-        }
-        gradient.fill(0.0);
-        trainee.add_gradient(weights, features, batch, &logits, &mut gradient);
-        for (slope, weight) in gradient.iter_mut().zip(&*weights).take(penalized) {
-            *slope += l2 * weight;
-        }
-        adam.step(weights, &gradient);
-    }
-    total / rows.len() as f64 * unit(data.scale, options.target)
-}
-
-/// What a squared error of scaled targets is in the targets' own unit.
-fn unit(scale: Scale, target: ProbeTarget) -> f64 {
-    match target {
-        ProbeTarget::Class => 1.0,
-        ProbeTarget::Value => scale.factor * scale.factor,
-    }
-}
-
-fn evaluate<T: Trainee>(
-    trainee: &T,
-    data: &Scaled<'_>,
-    features: &T::Features,
-    training_loss: f64,
-    target: ProbeTarget,
-    weights: &[f64],
-) -> ProbeEpoch {
-    let rows: Vec<usize> = (0..data.targets.len()).collect();
-    let mut logits = Vec::new();
-    trainee.logits(weights, features, &rows, &mut logits);
-    let losses = logits.iter().zip(&data.targets).map(|(logit, value)| loss(*logit, *value, target).0);
-    let validation_loss = losses.sum::<f64>() / rows.len() as f64 * unit(data.scale, target);
-    let metric = match target {
-        ProbeTarget::Class => {
-            let positive: Vec<bool> = data.targets.iter().map(|&value| value == 1.0).collect();
-            area_under_roc(&logits, &positive)
-        }
-        ProbeTarget::Value => pearson(&logits, &data.targets),
+    let mut trainee = ProbeTrainee::new(form, training, validation, options, run.seed)?;
+    let plan = FitOptions {
+        epochs: options.epochs as u64,
+        learning_rate: options.learning_rate,
+        best: Some(Watch::Highest(METRIC.to_owned())),
+        patience: Some(options.patience as u64),
+        ..FitOptions::default()
     };
-    ProbeEpoch { training_loss, validation_loss, validation_metric: metric.unwrap_or(0.0) }
+    let report = fit(&mut trainee, &plan, None, run)?;
+    let probe = form.probe(&trainee.into_weights(), training.scale)?.with_target(options.target);
+    let history = report.history.iter().map(|epoch| ProbeEpoch::new(epoch.training_loss, &epoch.validation));
+    Ok(TrainedProbe { probe, history: history.collect(), best_epoch: report.best_epoch })
 }
 
-/// Pearson's correlation; `None` where one side is constant or not finite.
-fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
-    for (a, b) in a.iter().zip(b) {
-        let (a, b) = (a - mean_a, b - mean_b);
-        aa += a * a;
-        bb += b * b;
-        ab += a * b;
+impl ProbeEpoch {
+    fn new(training_loss: f64, Validation { loss, metrics }: &Validation) -> Self {
+        let validation_metric = metrics.iter().map(|(_, value)| *value).sum();
+        Self { training_loss, validation_loss: *loss, validation_metric }
     }
-    let correlation = ab / (aa.sqrt() * bb.sqrt());
-    correlation.is_finite().then_some(correlation.clamp(-1.0, 1.0))
 }
 
 /// The nearest number that 32 bits hold.

@@ -1,6 +1,6 @@
 use cistron_core::{Seed, Stream};
 
-use super::real::Real;
+use super::scalar::Scalar;
 use crate::ModelsError;
 
 /// What a parameter starts from, by PyTorch's rules (`torch.nn.init`); the random numbers are ours.
@@ -85,9 +85,9 @@ impl Initializer {
     /// # Errors
     /// [`ModelsError::Option`] for a bound or deviation that is negative or not finite, a truncation at 0, and,
     /// where fans are needed, a shape of fewer than two axes or of size 0.
-    pub fn values<T: Real>(self, seed: Seed, name: &str, shape: &[usize]) -> Result<Vec<T>, ModelsError> {
+    pub fn values<T: Scalar>(self, seed: Seed, name: &str, shape: &[usize]) -> Result<Vec<T>, ModelsError> {
         let n = shape.iter().product();
-        let stream = seed.stream(&format!("parameter {name}"), 0);
+        let stream = seed.stream(name, 0);
         Ok(match self {
             Self::Zeros => vec![T::ZERO; n],
             Self::Ones => vec![T::from_f64(1.0); n],
@@ -129,7 +129,7 @@ impl Initializer {
 
 const SQRT_5: f64 = 2.236_067_977_499_79;
 
-fn draw<T: Real>(n: usize, mut stream: Stream, mut next: impl FnMut(&mut Stream) -> f64) -> Vec<T> {
+fn draw<T: Scalar>(n: usize, mut stream: Stream, mut next: impl FnMut(&mut Stream) -> f64) -> Vec<T> {
     (0..n).map(|_| T::from_f64(next(&mut stream))).collect()
 }
 

@@ -1,4 +1,4 @@
-use super::real::Real;
+use super::scalar::Scalar;
 use crate::ModelsError;
 
 mod adam;
@@ -77,15 +77,17 @@ pub fn decays(name: &str, shape: &[usize]) -> bool {
 }
 
 /// Adds the gradient of the penalty `decay/2 · Σ w²`: `g ← g + decay·w`.
-pub fn add_penalty<T: Real>(gradient: &mut [T], weights: &[T], decay: f64) {
+pub fn add_penalty<T: Scalar>(gradient: &mut [T], weights: &[T], decay: f64) {
     let decay = T::from_f64(decay);
     gradient.iter_mut().zip(weights).for_each(|(g, w)| *g = *g + decay * *w);
 }
 
 /// Draws weights to 0 without a look at their gradient: `w ← (1 - learning_rate·decay)·w`.
-pub fn decay_weights<T: Real>(weights: &mut [T], learning_rate: f64, decay: f64) {
+pub fn decay_weights<T: Scalar>(weights: &mut [T], learning_rate: f64, decay: f64) {
     let factor = T::from_f64(1.0 - learning_rate * decay);
-    weights.iter_mut().for_each(|w| *w = *w * factor);
+    for w in weights {
+        *w = *w * factor;
+    }
 }
 
 pub(super) fn check_option(

@@ -92,7 +92,7 @@ fn feistel(number: u64, bits: [u32; 2], keys: &[u64; ROUNDS]) -> u64 {
     left << right_bits | right
 }
 
-/// The finalizer of SplitMix64 (Steele et al. 2014, doi:10.1145/2714064.2660195).
+/// The finalizer of `SplitMix64` (Steele et al. 2014, doi:10.1145/2714064.2660195).
 fn mix(mut z: u64) -> u64 {
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -5,11 +5,11 @@ use cistron_encode::SequenceBatch;
 use ndarray::Array2;
 
 use super::super::{LETTERS, LinearProbe, MeanWeights};
-use super::{Scale, Trainee, narrow};
+use super::{Form, Scale, narrow};
 use crate::ModelsError;
 
 /// Weights in one list: projection (H, 4), its bias (H), classifier (H), its bias (1).
-pub(super) struct MeanTrainee {
+pub(super) struct MeanForm {
     hidden: usize,
     seed: Seed,
 }
@@ -22,7 +22,7 @@ struct Layers<'a> {
     classifier_bias: f64,
 }
 
-impl MeanTrainee {
+impl MeanForm {
     pub(super) fn new(hidden: usize, seed: Seed) -> Self {
         Self { hidden, seed }
     }
@@ -35,7 +35,7 @@ impl MeanTrainee {
     }
 }
 
-impl Trainee for MeanTrainee {
+impl Form for MeanForm {
     /// The share of each letter of each sequence.
     type Features = Vec<[f64; LETTERS]>;
 
@@ -62,7 +62,7 @@ impl Trainee for MeanTrainee {
         self.hidden * (LETTERS + 2)
     }
 
-    fn logits(&self, weights: &[f64], features: &Self::Features, rows: &[usize], out: &mut Vec<f64>) {
+    fn logits(&self, weights: &[f64], features: &Self::Features, rows: &[u64], out: &mut Vec<f64>) {
         let layers = self.layers(weights);
         let mut effect = [0.0; LETTERS];
         for (row, c) in layers.projection.as_chunks::<LETTERS>().0.iter().zip(layers.classifier) {
@@ -72,7 +72,8 @@ impl Trainee for MeanTrainee {
         let constant = through.sum::<f64>() + layers.classifier_bias;
         out.clear();
         out.extend(rows.iter().map(|&row| {
-            features[row].iter().zip(&effect).map(|(share, effect)| share * effect).sum::<f64>() + constant
+            features[row as usize].iter().zip(&effect).map(|(share, effect)| share * effect).sum::<f64>()
+                + constant
         }));
     }
 
@@ -80,14 +81,17 @@ impl Trainee for MeanTrainee {
         &self,
         weights: &[f64],
         features: &Self::Features,
-        rows: &[usize],
+        rows: &[u64],
         by_logit: &[f64],
         gradient: &mut [f64],
     ) {
         // With S = Σ dz·x and s = Σ dz over the batch: dW = c Sᵀ, db = c s, dc = W S + b s, dd = s.
         let (mut by_share, sum) = ([0.0; LETTERS], by_logit.iter().sum::<f64>());
         for (&row, slope) in rows.iter().zip(by_logit) {
-            by_share.iter_mut().zip(&features[row]).for_each(|(total, share)| *total += slope * share);
+            by_share
+                .iter_mut()
+                .zip(&features[row as usize])
+                .for_each(|(total, share)| *total += slope * share);
         }
         let Layers { projection, projection_bias, classifier, .. } = self.layers(weights);
         let h = self.hidden;

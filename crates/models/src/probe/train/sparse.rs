@@ -5,11 +5,11 @@ use ndarray::Array2;
 
 use super::super::kmer::{for_each_kmer, reverse_complement};
 use super::super::{KmerWeights, LETTERS, LinearProbe};
-use super::{ProbeTraining, Scale, Trainee, narrow};
+use super::{Form, ProbeTraining, Scale, narrow};
 use crate::ModelsError;
 
 /// Weights in one list: positional (L, 4), k-mers (4^k), bias (1).
-pub(super) struct SparseTrainee {
+pub(super) struct SparseForm {
     /// The number of positions with weights; 0 without the positional part.
     positions: usize,
     kmer: Option<KmerFeatures>,
@@ -23,7 +23,7 @@ struct KmerFeatures {
     shared: Vec<u32>,
 }
 
-impl SparseTrainee {
+impl SparseForm {
     pub(super) fn new(options: &ProbeTraining, width: usize, bias: f64) -> Result<Self, ModelsError> {
         let kmer = if options.kind.has_kmer() {
             let (k, both_strands) = (options.k, options.both_strands);
@@ -67,7 +67,7 @@ impl Rows {
     }
 }
 
-impl Trainee for SparseTrainee {
+impl Form for SparseForm {
     type Features = Rows;
 
     fn features(&self, sequences: &SequenceBatch) -> Rows {
@@ -84,26 +84,19 @@ impl Trainee for SparseTrainee {
         self.positions * LETTERS + self.n_kmers()
     }
 
-    fn logits(&self, weights: &[f64], features: &Rows, rows: &[usize], out: &mut Vec<f64>) {
+    fn logits(&self, weights: &[f64], features: &Rows, rows: &[u64], out: &mut Vec<f64>) {
         let bias = weights[self.n_penalized()];
         out.clear();
         out.extend(rows.iter().map(|&row| {
             let mut sum = 0.0;
-            self.for_each_feature(features.row(row), |feature| sum += weights[feature]);
+            self.for_each_feature(features.row(row as usize), |feature| sum += weights[feature]);
             sum + bias
         }));
     }
 
-    fn add_gradient(
-        &self,
-        _: &[f64],
-        features: &Rows,
-        rows: &[usize],
-        by_logit: &[f64],
-        gradient: &mut [f64],
-    ) {
+    fn add_gradient(&self, _: &[f64], features: &Rows, rows: &[u64], by_logit: &[f64], gradient: &mut [f64]) {
         for (&row, slope) in rows.iter().zip(by_logit) {
-            self.for_each_feature(features.row(row), |feature| gradient[feature] += slope);
+            self.for_each_feature(features.row(row as usize), |feature| gradient[feature] += slope);
         }
         gradient[self.n_penalized()] += by_logit.iter().sum::<f64>();
     }

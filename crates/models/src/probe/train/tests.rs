@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cistron_core::{Alphabet, Cancel, Observer, Seed};
 use cistron_encode::random_sequences;
 
+use super::trainee::loss;
 use super::*;
 
 fn sequences(n: usize, width: usize, seed: u64) -> SequenceBatch {
@@ -22,23 +23,23 @@ fn train(options: &ProbeTraining, seed: u64) -> TrainedProbe {
 }
 
 /// Compares `add_gradient` with central differences of the mean loss.
-fn check_gradient<T: Trainee>(trainee: &T, target: ProbeTarget) {
+fn check_gradient<F: Form>(form: &F, target: ProbeTarget) {
     let sequences = sequences(20, 9, 3);
-    let features = trainee.features(&sequences);
+    let features = form.features(&sequences);
     let mut stream = Seed::new(4).stream("weights", 0);
-    let weights: Vec<f64> = trainee.start().iter().map(|w| w + stream.uniform() - 0.5).collect();
+    let weights: Vec<f64> = form.start().iter().map(|w| w + stream.uniform() - 0.5).collect();
     let rows = [3, 1, 17, 4, 4];
     let targets = [1.0, 0.0, 0.0, 1.0, 1.0];
     let total = |weights: &[f64]| {
         let mut logits = Vec::new();
-        trainee.logits(weights, &features, &rows, &mut logits);
+        form.logits(weights, &features, &rows, &mut logits);
         logits.iter().zip(targets).map(|(logit, t)| loss(*logit, t, target).0).sum::<f64>()
     };
     let mut logits = Vec::new();
-    trainee.logits(&weights, &features, &rows, &mut logits);
+    form.logits(&weights, &features, &rows, &mut logits);
     let slopes: Vec<f64> = logits.iter().zip(targets).map(|(z, t)| loss(*z, t, target).1).collect();
     let mut gradient = vec![0.0; weights.len()];
-    trainee.add_gradient(&weights, &features, &rows, &slopes, &mut gradient);
+    form.add_gradient(&weights, &features, &rows, &slopes, &mut gradient);
     for i in 0..weights.len() {
         const STEP: f64 = 1e-5;
         let at = |step: f64| {
@@ -55,12 +56,12 @@ fn check_gradient<T: Trainee>(trainee: &T, target: ProbeTarget) {
 #[test]
 fn gradients_agree_with_finite_differences() {
     for target in [ProbeTarget::Class, ProbeTarget::Value] {
-        check_gradient(&MeanTrainee::new(5, Seed::new(1)), target);
+        check_gradient(&MeanForm::new(5, Seed::new(1)), target);
         for (kind, both_strands) in
             [(ProbeKind::Positional, false), (ProbeKind::Kmer, true), (ProbeKind::KmerPositional, false)]
         {
             let options = ProbeTraining { kind, both_strands, k: 3, ..Default::default() };
-            check_gradient(&SparseTrainee::new(&options, 9, 0.1).unwrap(), target);
+            check_gradient(&SparseForm::new(&options, 9, 0.1).unwrap(), target);
         }
     }
 }

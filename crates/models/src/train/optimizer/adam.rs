@@ -1,6 +1,6 @@
 use super::check_option;
 use crate::ModelsError;
-use crate::train::Real;
+use crate::train::Scalar;
 
 /// Adam of Kingma and Ba 2015 (arXiv:1412.6980, algorithm 1). Defaults as in PyTorch, but without decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +53,7 @@ pub struct AdamStep {
 }
 
 /// The mean gradient: `m ← m + (1-β1)·(g - m)`.
-pub fn adam_first_moment<T: Real>(first: &mut [T], gradient: &[T], beta1: f64) {
+pub fn adam_first_moment<T: Scalar>(first: &mut [T], gradient: &[T], beta1: f64) {
     let new = T::from_f64(1.0 - beta1);
     if 1.0 - beta1 < 0.5 {
         first.iter_mut().zip(gradient).for_each(|(m, g)| *m = *m + new * (*g - *m));
@@ -65,13 +65,13 @@ pub fn adam_first_moment<T: Real>(first: &mut [T], gradient: &[T], beta1: f64) {
 }
 
 /// The mean squared gradient: `v ← β2·v + (1-β2)·g·g`.
-pub fn adam_second_moment<T: Real>(second: &mut [T], gradient: &[T], beta2: f64) {
+pub fn adam_second_moment<T: Scalar>(second: &mut [T], gradient: &[T], beta2: f64) {
     let (old, new) = (T::from_f64(beta2), T::from_f64(1.0 - beta2));
     second.iter_mut().zip(gradient).for_each(|(v, g)| *v = *v * old + new * *g * *g);
 }
 
 /// Moves weights by the corrected moments: `w ← w - rate·m / (√v/root + ε)`.
-pub fn adam_update<T: Real>(weights: &mut [T], first: &[T], second: &[T], step: AdamStep) {
+pub fn adam_update<T: Scalar>(weights: &mut [T], first: &[T], second: &[T], step: AdamStep) {
     let (rate, root) = (T::from_f64(-step.rate), T::from_f64(step.root));
     let epsilon = T::from_f64(step.epsilon);
     let moments = first.iter().zip(second);

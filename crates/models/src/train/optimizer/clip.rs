@@ -1,5 +1,5 @@
 use crate::ModelsError;
-use crate::train::Real;
+use crate::train::Scalar;
 
 /// The number of sums that run beside one another; fixed, so that the result is.
 const LANES: usize = 8;
@@ -33,7 +33,7 @@ impl GradientNorm {
     ///
     /// # Errors
     /// [`ModelsError::Gradient`] for a number that is not finite or whose square is not.
-    pub fn add<T: Real>(&mut self, name: &str, gradient: &[T]) -> Result<(), ModelsError> {
+    pub fn add<T: Scalar>(&mut self, name: &str, gradient: &[T]) -> Result<(), ModelsError> {
         let (chunks, rest) = gradient.as_chunks::<LANES>();
         let mut lanes = [0.0; LANES];
         for chunk in chunks {
@@ -61,12 +61,14 @@ impl GradientNorm {
     }
 }
 
-fn square<T: Real>(value: T) -> f64 {
+fn square<T: Scalar>(value: T) -> f64 {
     value.to_f64() * value.to_f64()
 }
 
 /// Multiplies a gradient: `g ← factor·g`.
-pub fn scale_gradient<T: Real>(gradient: &mut [T], factor: f64) {
+pub fn scale_gradient<T: Scalar>(gradient: &mut [T], factor: f64) {
     let factor = T::from_f64(factor);
-    gradient.iter_mut().for_each(|g| *g = *g * factor);
+    for g in gradient {
+        *g = *g * factor;
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     Adam, AdamStep, Optimizer, Sgd, adam_first_moment, adam_second_moment, adam_update, add_penalty,
     decay_weights, sgd_momentum, sgd_nesterov, sgd_update,
 };
-use crate::train::Real;
+use crate::train::Scalar;
 use crate::{Checkpoint, ModelsError, Tensor, TensorElement};
 
 /// Numbers that go through all passes before the next ones: what fits the first cache.
@@ -41,7 +41,7 @@ struct Slot<T> {
 
 const STEPS: &str = "optimizer.steps";
 
-impl<T: Real> Moments<T> {
+impl<T: Scalar> Moments<T> {
     /// The optimizer before its first step.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ fn sizes(optimizer: Optimizer, n: usize) -> [usize; 2] {
     }
 }
 
-fn read<T: Real>(checkpoint: &Checkpoint, name: &str, n: usize) -> Result<Vec<T>, ModelsError> {
+fn read<T: Scalar>(checkpoint: &Checkpoint, name: &str, n: usize) -> Result<Vec<T>, ModelsError> {
     if n == 0 {
         return Ok(Vec::new());
     }
@@ -156,7 +156,7 @@ fn read<T: Real>(checkpoint: &Checkpoint, name: &str, n: usize) -> Result<Vec<T>
     Ok(checkpoint.get(name).map(T::values).unwrap_or_default())
 }
 
-fn descend<T: Real>(sgd: Sgd, slices: [&mut [T]; 3], learning_rate: f64, decay: f64) {
+fn descend<T: Scalar>(sgd: Sgd, slices: [&mut [T]; 3], learning_rate: f64, decay: f64) {
     let [weights, gradient, velocity] = slices;
     if decay > 0.0 {
         add_penalty(gradient, weights, decay);
@@ -173,7 +173,7 @@ fn descend<T: Real>(sgd: Sgd, slices: [&mut [T]; 3], learning_rate: f64, decay: 
     }
 }
 
-fn adapt<T: Real>(
+fn adapt<T: Scalar>(
     adam: Adam,
     step: AdamStep,
     weights: &mut [T],

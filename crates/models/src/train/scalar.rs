@@ -4,7 +4,7 @@ use std::ops::{Add, Div, Mul, Sub};
 use crate::Tensor;
 
 /// A number that weights are made of: `f32` or `f64`.
-pub trait Real:
+pub trait Scalar:
     Copy
     + Display
     + Send
@@ -37,7 +37,7 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-impl Real for f32 {
+impl Scalar for f32 {
     const ZERO: Self = 0.0;
 
     fn from_f64(value: f64) -> Self {
@@ -61,7 +61,7 @@ impl Real for f32 {
     }
 }
 
-impl Real for f64 {
+impl Scalar for f64 {
     const ZERO: Self = 0.0;
 
     fn from_f64(value: f64) -> Self {
