@@ -5,10 +5,15 @@
 //! that implements [`SequenceModel`]: it knows its input ([`ModelSpec`]) and answers a [`Readout`]. No tensor
 //! framework is in sight.
 //!
+//! Batches are edited as codes: [`SequenceBatch::insert`], [`delete`](SequenceBatch::delete),
+//! [`substitute`](SequenceBatch::substitute), [`randomize`](SequenceBatch::randomize),
+//! [`shuffle`](SequenceBatch::shuffle) and others.
+//!
 //! [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
 
 mod arrays;
 mod batch;
+mod edit;
 mod error;
 mod model;
 mod one_hot;
@@ -17,6 +22,10 @@ mod shuffle;
 
 pub use arrays::{ElementType, NpyHeader, NpyReader, NpyWriter, NpzMember, NpzReader, NpzWriter};
 pub use batch::SequenceBatch;
+pub use edit::{
+    LocalBins, dinucleotide_as_tangermeme, local_dinucleotide_as_tangermeme, randomize_as_tangermeme,
+    shuffle_as_tangermeme,
+};
 pub use error::EncodeError;
 pub use model::{
     Edit, FnModel, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Mutant, Readout, Reduce,

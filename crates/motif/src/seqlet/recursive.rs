@@ -1,6 +1,6 @@
 use ndarray::ArrayView2;
 
-use super::{AttributionValue, Seqlet, SeqletError, SeqletNull};
+use super::{AttributionValue, Seqlet, SeqletError, SeqletNull, call_rows};
 
 /// How seqlets are called.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,17 +109,8 @@ impl<T: AttributionValue> SeqletCaller<T> {
 
     /// The seqlets of many tracks, by p-value.
     pub(super) fn call_all(&self, attributions: ArrayView2<'_, T>, threshold: f64) -> Vec<Seqlet> {
-        let call = |(example, row): (usize, &[T])| self.call_below(example as u32, row, threshold);
-        let rows: Vec<(usize, &[T])> =
-            attributions.rows().into_iter().filter_map(|row| row.to_slice()).enumerate().collect();
-        #[cfg(feature = "parallel")]
-        let called: Vec<Vec<Seqlet>> = {
-            use rayon::prelude::*;
-            rows.into_par_iter().map(call).collect()
-        };
-        #[cfg(not(feature = "parallel"))]
-        let called: Vec<Vec<Seqlet>> = rows.into_iter().map(call).collect();
-        let mut seqlets = called.concat();
+        let mut seqlets =
+            call_rows(attributions, |example, track| self.call_below(example, track, threshold));
         // A stable sort keeps the order of the calls among equal p-values.
         seqlets.sort_by(|a, b| a.p_value.total_cmp(&b.p_value));
         seqlets
