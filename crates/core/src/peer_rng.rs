@@ -35,11 +35,18 @@ impl PeerRng {
     }
 
     fn renew(&mut self) {
-        for i in 0..N {
-            let bits = (self.state[i] & 0x8000_0000) | (self.state[(i + 1) % N] & 0x7fff_ffff);
-            let twisted = (bits >> 1) ^ if bits & 1 == 1 { 0x9908_b0df } else { 0 };
-            self.state[i] = self.state[(i + M) % N] ^ twisted;
+        let twist = |high: u32, low: u32, other: u32| {
+            let bits = (high & 0x8000_0000) | (low & 0x7fff_ffff);
+            other ^ (bits >> 1) ^ (0x9908_b0df & (bits & 1).wrapping_neg())
+        };
+        let state = &mut self.state;
+        for i in 0..N - M {
+            state[i] = twist(state[i], state[i + 1], state[i + M]);
         }
+        for i in N - M..N - 1 {
+            state[i] = twist(state[i], state[i + 1], state[i + M - N]);
+        }
+        state[N - 1] = twist(state[N - 1], state[0], state[M - 1]);
         self.next = 0;
     }
 
@@ -81,9 +88,18 @@ impl PeerRng {
     ///
     /// Lists of more than 2³² items, for which numpy draws 64 bits, are not what a peer shuffles.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            let j = self.at_most(i as u32) as usize;
-            items.swap(i, j);
+        // Places are drawn some at a time, so that no draw waits for an item to come from memory.
+        let mut places = [0; 256];
+        let mut end = items.len();
+        while end > 1 {
+            let n = places.len().min(end - 1);
+            for (i, place) in (0..end).rev().zip(&mut places[..n]) {
+                *place = self.at_most(i as u32) as usize;
+            }
+            for (i, &place) in (0..end).rev().zip(&places[..n]) {
+                items.swap(i, place);
+            }
+            end -= n;
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Seqlets: short spans of an attribution track that stand out.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod convolution;
 mod error;
 mod fdr;
 mod null;
