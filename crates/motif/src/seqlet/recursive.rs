@@ -76,7 +76,7 @@ pub fn call_seqlets<T: AttributionValue>(
     let attributions = attributions.as_standard_layout();
     let null =
         SeqletNull::of(attributions.rows().into_iter().filter_map(|row| row.to_slice()), options.bins)?;
-    Ok(SeqletCaller::new(&null, options)?.call_all(attributions.view(), options.threshold))
+    Ok(SeqletCaller::new(&null, options)?.call_all(attributions.view()))
 }
 
 /// A null made ready to call seqlets, one track at a time, by any number of threads.
@@ -114,8 +114,15 @@ impl<T: AttributionValue> SeqletCaller<T> {
         self.call_below(example, track, self.options.threshold)
     }
 
-    /// The seqlets of many tracks, by p-value.
-    pub(super) fn call_all(&self, attributions: ArrayView2<'_, T>, threshold: f64) -> Vec<Seqlet> {
+    /// The seqlets of tracks (N, L), by p-value; ties in the order of examples, longer spans first. Examples count
+    /// from 0.
+    pub fn call_all(&self, attributions: ArrayView2<'_, T>) -> Vec<Seqlet> {
+        self.call_all_below(attributions, self.options.threshold)
+    }
+
+    pub(super) fn call_all_below(&self, attributions: ArrayView2<'_, T>, threshold: f64) -> Vec<Seqlet> {
+        let attributions = attributions.as_standard_layout();
+        let attributions = attributions.view();
         let mut seqlets =
             call_rows(attributions, |example, track| self.call_below(example, track, threshold));
         // A stable sort keeps the order of the calls among equal p-values.

@@ -113,7 +113,7 @@ pub fn call_tfmodisco_seqlets(
         sums.add(example, row.to_slice().unwrap_or_default())?;
     }
     let caller = TfModiscoCaller::new(sums.thresholds(&options)?, options)?;
-    Ok(call_rows(attributions.view(), |example, track| caller.call(example, track)))
+    Ok(caller.call_all(attributions.view()))
 }
 
 /// Thresholds made ready to call seqlets, one track at a time, by any number of threads.
@@ -131,6 +131,12 @@ impl TfModiscoCaller {
     pub fn new(thresholds: SeqletThresholds, options: TfModiscoOptions) -> Result<Self, SeqletError> {
         options.check()?;
         Ok(Self { thresholds, options })
+    }
+
+    /// The seqlets of tracks (N, L), those of the first first. Examples count from 0.
+    pub fn call_all(&self, attributions: ArrayView2<'_, f32>) -> Vec<Seqlet> {
+        let attributions = attributions.as_standard_layout();
+        call_rows(attributions.view(), |example, track| self.call(example, track))
     }
 
     /// The seqlets of one track, those of the largest sums first; of equal ones the leftmost.
