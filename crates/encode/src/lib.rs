@@ -9,12 +9,14 @@
 //! [`substitute`](SequenceBatch::substitute), [`randomize`](SequenceBatch::randomize),
 //! [`shuffle`](SequenceBatch::shuffle) and others.
 //!
-//! [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
+//! [`kmer`] holds packed genomes, k-mers and their denoising. [`NpzReader`] and [`NpzWriter`] read and write what
+//! `numpy.load` understands without pickle.
 
 mod arrays;
 mod batch;
 mod edit;
 mod error;
+pub mod kmer;
 mod model;
 mod one_hot;
 mod random;
