@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use cistron::encode::{ElementType, NpzReader};
-use cistron::motif::{AttributionValue, Seqlet, SeqletOptions, call_seqlets, call_seqlets_with_control};
+use cistron::motif::{
+    AttributionValue, Seqlet, SeqletOptions, TfModiscoOptions, ThresholdRule, call_seqlets,
+    call_seqlets_with_control, call_tfmodisco_seqlets,
+};
 use cistron::ndarray::Array2;
 use conformance::golden;
 use serde_json::Value;
@@ -114,4 +117,42 @@ fn the_threshold_that_a_control_allows() {
             assert!(same || (point.false_discovery_rate - expected).abs() <= 1e-12 * expected, "{line}");
         }
     }
+}
+
+/// Coordinates and order exactly; sums to the digits printed.
+#[test]
+fn every_tfmodisco_case() {
+    let Some(folder) = golden("annotations") else { return };
+    let manifest: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("manifest.json")).unwrap()).unwrap();
+    let mut n = 0;
+    for (name, case) in manifest["cases"].as_object().unwrap() {
+        let Some(input) = case["input"].as_str().filter(|_| name.starts_with("tfmodisco__")) else {
+            continue;
+        };
+        let (values, _) = tracks(&folder.join("seqlet_inputs.npz"), input);
+        let number = |name: &str, default: f64| case["params"][name].as_f64().unwrap_or(default);
+        let base = TfModiscoOptions::default();
+        let options = TfModiscoOptions {
+            window: number("window_size", base.window as f64) as usize,
+            flank: number("flank", base.flank as f64) as usize,
+            target_fdr: number("target_fdr", base.target_fdr),
+            min_passing: number("min_passing_frac", base.min_passing),
+            max_passing: number("max_passing_frac", base.max_passing),
+            rule: ThresholdRule::ScanOrder,
+        };
+        let found = call_tfmodisco_seqlets(values.mapv(|value| value as f32).view(), options).unwrap();
+        let text = fs::read_to_string(folder.join(format!("{name}.tsv"))).unwrap();
+        assert_eq!(text.lines().count() - 1, found.len(), "{name}");
+        for (line, seqlet) in text.lines().skip(1).zip(&found) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let whole = |i: usize| fields[i].parse::<u32>().unwrap();
+            let expected = (whole(0), whole(1), whole(2));
+            assert_eq!((seqlet.example, seqlet.start, seqlet.end), expected, "{name}");
+            let sum: f64 = fields[3].parse().unwrap();
+            assert!((seqlet.attribution - sum).abs() <= 1e-6 * sum.abs(), "{name}: {line}");
+        }
+        n += 1;
+    }
+    assert!(n >= 15, "{n} cases found");
 }

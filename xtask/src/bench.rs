@@ -6,6 +6,7 @@ mod ism_probe;
 mod measure;
 mod peers;
 mod report;
+mod seqlets;
 mod tomtom;
 
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub(crate) enum Name {
     Fimo,
     /// Motifs and seqlets against motifs, beside memelite and universalmotif.
     Tomtom,
+    /// Seqlets, pairs and spacings of annotations, beside tangermeme.
+    Seqlets,
     /// Saturation mutagenesis of a linear probe, beside a loop in PyTorch.
     IsmProbe,
     /// Everything.
@@ -44,6 +47,9 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     }
     if matches!(name, Name::Tomtom | Name::All) {
         tomtom::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Seqlets | Name::All) {
+        seqlets::run(workspace, runs)?;
     }
     if matches!(name, Name::IsmProbe | Name::All) {
         ism_probe::run(workspace, runs)?;

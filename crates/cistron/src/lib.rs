@@ -30,7 +30,7 @@
 
 #[doc(inline)]
 pub use cistron_core::{
-    Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, MAX_POSITION, Observer, Reference,
+    Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, MAX_POSITION, Observer, PeerRng, Reference,
     ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, Warning, Window,
     area_under_roc, average_precision, complement_letter, midranks, reverse_complement_letters,
 };

@@ -269,6 +269,50 @@ fn seqlets_are_called_from_the_attributions_of_a_run() {
         (ran.code, ran.stderr.as_str()),
         (Some(2), "error: threshold is 2, expected a number up to 1\n")
     );
+    let ran = bench.run("seqlets call demo/effects/attributions_positives.npz --window 5");
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (Some(2), "error: found --window, expected --method tfmodisco with it\n")
+    );
+    let windows = bench.ok("seqlets call demo/effects/attributions_positives.npz --method tfmodisco");
+    assert!(windows.lines().count() > 100 && windows.lines().skip(1).all(|line| line.ends_with('\t')));
+    let peer = "seqlets call demo/effects/attributions_positives.npz --method tfmodisco --compat peer";
+    assert!(bench.ok(peer).lines().count() > 100);
+}
+
+#[test]
+fn parts_of_seqlets_merge_to_the_table_of_the_whole() {
+    let bench = Bench::new();
+    bench.ok("demo --out-dir demo");
+    for (name, options) in [
+        ("recursive.tsv", "--threshold 0.05 --flanks 2"),
+        ("signs.tsv.gz", "--both-signs"),
+        ("windows.tsv", "--method tfmodisco"),
+        ("peer.tsv", "--method tfmodisco --compat peer --window 15 --flank 5"),
+    ] {
+        let call = format!("seqlets call demo/effects/attributions_positives.npz {options}");
+        bench.ok(&format!("{call} -o {name}"));
+        for shard in 0..3 {
+            bench.ok(&format!("{call} -o cut/{name} --shard {shard}/3"));
+        }
+        let list: Vec<String> = (0..3).rev().map(|shard| format!("cut/{name}.part-{shard}-of-3")).collect();
+        bench.ok(&format!("merge {} -o merged_{name}", list.join(" ")));
+        let bytes = |name: &str| std::fs::read(bench.path(name)).unwrap();
+        assert!(bytes(name) == bytes(&format!("merged_{name}")), "{name}");
+        let missing = bench.run(&format!("merge {} -o none.tsv", list[1..].join(" ")));
+        assert!(missing.code == Some(1) && missing.stderr.contains("are missing"), "{}", missing.stderr);
+        assert!(!bench.path("none.tsv").exists());
+        let again = bench.run(&format!("{call} -o cut/{name} --shard 0/3"));
+        assert!(again.code == Some(1) && again.stderr.contains("exists already"), "{}", again.stderr);
+        let folder = bench.run(&format!("merge {} --out-dir out", list.join(" ")));
+        assert!(folder.code == Some(2) && folder.stderr.contains("expected -o"), "{}", folder.stderr);
+    }
+    bench.write("cut/windows.tsv.part-1-of-3/seqlets.tsv", "example\tstart\n");
+    let list = "cut/windows.tsv.part-0-of-3 cut/windows.tsv.part-1-of-3 cut/windows.tsv.part-2-of-3";
+    let damaged = bench.run(&format!("merge {list} -o none.tsv"));
+    assert!(damaged.code == Some(1) && damaged.stderr.contains("part-1-of-3/seqlets.tsv:1:1:"));
+    let alone = bench.run("seqlets call demo/effects/attributions_positives.npz --shard 0/3");
+    assert_eq!(alone.code, Some(2));
 }
 
 #[test]

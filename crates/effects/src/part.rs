@@ -91,9 +91,34 @@ impl PartPlan {
         whole(self) == whole(other)
     }
 
-    fn records(&self) -> Range<usize> {
+    /// The records of the part's blocks.
+    pub fn records(&self) -> Range<usize> {
         let at = |block: u64| (block as usize).saturating_mul(self.block_size).min(self.shape[0]);
         at(self.block_range.start)..at(self.block_range.end)
+    }
+
+    /// Makes the folder of a part that is about to be written, without a plan: what stood there is no part any more.
+    ///
+    /// # Errors
+    /// [`EffectError::Io`] if the folder cannot be written.
+    pub fn begin(folder: &Path) -> Result<(), EffectError> {
+        fs::create_dir_all(folder).map_err(EffectError::io(folder))?;
+        match fs::remove_file(folder.join(PLAN)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(EffectError::io(folder)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes `plan.json` into the folder of a part whose blocks are there: now it is complete.
+    ///
+    /// # Errors
+    /// [`EffectError::Io`] if the file cannot be written.
+    pub fn complete(&self, folder: &Path) -> Result<(), EffectError> {
+        let path = folder.join(PLAN);
+        let plan = serde_json::to_string_pretty(self)
+            .map_err(|error| EffectError::part(&path, error.to_string()))?;
+        let mut file = AtomicFile::create(&path).map_err(EffectError::io(&path))?;
+        file.write_all(plan.as_bytes()).and_then(|()| file.commit()).map_err(EffectError::io(&path))
     }
 }
 
@@ -114,14 +139,7 @@ impl PartWriter {
     /// # Errors
     /// [`EffectError::Io`] or [`EffectError::Encode`] if the folder cannot be written.
     pub fn create(folder: &Path, plan: PartPlan) -> Result<Self, EffectError> {
-        fs::create_dir_all(folder).map_err(EffectError::io(folder))?;
-        // Without its plan a part does not exist, so an old plan goes before its blocks do.
-        match fs::remove_file(folder.join(PLAN)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(EffectError::io(folder)(error));
-            }
-            _ => {}
-        }
+        PartPlan::begin(folder)?;
         let file = NpzWriter::create(folder.join(BLOCKS))?;
         let [_, length, letters, outputs] = plan.shape;
         let n = plan.records().len();
@@ -155,11 +173,7 @@ impl PartWriter {
         self.file.add(self.codes)?;
         self.file.add_text("names", names)?;
         self.file.finish()?;
-        let path = self.folder.join(PLAN);
-        let plan = serde_json::to_string_pretty(&self.plan)
-            .map_err(|error| EffectError::part(&path, error.to_string()))?;
-        let mut file = AtomicFile::create(&path).map_err(EffectError::io(&path))?;
-        file.write_all(plan.as_bytes()).and_then(|()| file.commit()).map_err(EffectError::io(&path))
+        self.plan.complete(&self.folder)
     }
 }
 
@@ -211,6 +225,11 @@ impl Parts {
     pub fn plan(&self) -> &PartPlan {
         // `open` refuses an empty list.
         &self.folders[0].1
+    }
+
+    /// The folders of the parts and their plans, in the order of their blocks.
+    pub fn folders(&self) -> impl Iterator<Item = (&Path, &PartPlan)> {
+        self.folders.iter().map(|(folder, plan)| (folder.as_path(), plan))
     }
 
     /// The names of all records.

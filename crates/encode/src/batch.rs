@@ -58,7 +58,11 @@ impl SequenceBatch {
         Self::with_shape(first.alphabet(), (sequences.len(), first.len()), codes)
     }
 
-    fn with_shape(alphabet: &Alphabet, shape: (usize, usize), codes: Vec<u8>) -> Result<Self, EncodeError> {
+    pub(crate) fn with_shape(
+        alphabet: &Alphabet,
+        shape: (usize, usize),
+        codes: Vec<u8>,
+    ) -> Result<Self, EncodeError> {
         let found = vec![codes.len()];
         let codes = Array2::from_shape_vec(shape, codes).map_err(|_| EncodeError::Shape {
             what: "codes".into(),

@@ -30,6 +30,24 @@ pub enum EncodeError {
         /// The alphabet of the first.
         expected: String,
     },
+    /// A motif of another alphabet than the sequences it should go into.
+    #[error("motif has alphabet {found}, expected {expected} as the sequences")]
+    MotifAlphabet {
+        /// The alphabet of the motif.
+        found: String,
+        /// The alphabet of the sequences.
+        expected: String,
+    },
+    /// A span that is empty or does not lie inside the sequences.
+    #[error("span {start}..{end} found, expected one inside sequences of {width} letters")]
+    Span {
+        /// The first position, 0-based.
+        start: usize,
+        /// One past the last.
+        end: usize,
+        /// The number of letters of each sequence.
+        width: usize,
+    },
     /// A letter that is not in the alphabet, where every letter had to be known.
     #[error("sequence {index} has no known letter at position {position}, expected one of {expected}")]
     Unknown {

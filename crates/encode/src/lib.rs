@@ -5,10 +5,16 @@
 //! that implements [`SequenceModel`]: it knows its input ([`ModelSpec`]) and answers a [`Readout`]. No tensor
 //! framework is in sight.
 //!
-//! [`kmer`] holds packed genomes, k-mers and their denoising. [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
+//! Batches are edited as codes: [`SequenceBatch::insert`], [`delete`](SequenceBatch::delete),
+//! [`substitute`](SequenceBatch::substitute), [`randomize`](SequenceBatch::randomize),
+//! [`shuffle`](SequenceBatch::shuffle) and others.
+//!
+//! [`kmer`] holds packed genomes, k-mers and their denoising. [`NpzReader`] and [`NpzWriter`] read and write what
+//! `numpy.load` understands without pickle.
 
 mod arrays;
 mod batch;
+mod edit;
 mod error;
 pub mod kmer;
 mod model;
@@ -18,6 +24,10 @@ mod shuffle;
 
 pub use arrays::{ElementType, NpyHeader, NpyReader, NpyWriter, NpzMember, NpzReader, NpzWriter};
 pub use batch::SequenceBatch;
+pub use edit::{
+    LocalBins, dinucleotide_as_tangermeme, local_dinucleotide_as_tangermeme, randomize_as_tangermeme,
+    shuffle_as_tangermeme,
+};
 pub use error::EncodeError;
 pub use model::{
     Edit, FnModel, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Mutant, Readout, Reduce,

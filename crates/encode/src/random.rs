@@ -25,9 +25,22 @@ pub fn random_sequences(
     probabilities: &[f64],
     seed: Seed,
 ) -> Result<SequenceBatch, EncodeError> {
+    let (weights, total) = letter_weights(alphabet, probabilities)?;
+    let mut codes = Vec::with_capacity(n * width);
+    for index in 0..n as u64 {
+        let mut stream = seed.stream("random sequence", index);
+        codes.extend((0..width).map(|_| draw(&weights, stream.uniform() * total)));
+    }
+    SequenceBatch::from_rows(alphabet, width, codes)
+}
+
+/// One weight a letter, and their sum.
+pub(crate) fn letter_weights(
+    alphabet: &Alphabet,
+    probabilities: &[f64],
+) -> Result<(Vec<f64>, f64), EncodeError> {
     let letters = usize::from(alphabet.len());
-    let equal = vec![1.0; letters];
-    let weights = if probabilities.is_empty() { &equal[..] } else { probabilities };
+    let weights = if probabilities.is_empty() { vec![1.0; letters] } else { probabilities.to_vec() };
     let total: f64 = weights.iter().sum();
     let usable = weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) && total > 0.0;
     if weights.len() != letters || !usable {
@@ -37,16 +50,11 @@ pub fn random_sequences(
             expected: format!("{letters} numbers from 0 with a sum above 0"),
         });
     }
-    let mut codes = Vec::with_capacity(n * width);
-    for index in 0..n as u64 {
-        let mut stream = seed.stream("random sequence", index);
-        codes.extend((0..width).map(|_| draw(weights, stream.uniform() * total)));
-    }
-    SequenceBatch::from_rows(alphabet, width, codes)
+    Ok((weights, total))
 }
 
 /// The letter in whose share of the total the point falls.
-fn draw(weights: &[f64], point: f64) -> u8 {
+pub(crate) fn draw(weights: &[f64], point: f64) -> u8 {
     let mut sum = 0.0;
     let hit = weights.iter().position(|weight| {
         sum += weight;

@@ -43,11 +43,16 @@ pub fn shuffle(sequence: &Sequence, stream: &mut Stream) -> Result<Sequence, Enc
 /// # Ok::<(), cistron_encode::EncodeError>(())
 /// ```
 pub fn dinucleotide_shuffle(sequence: &Sequence, stream: &mut Stream) -> Result<Sequence, EncodeError> {
-    let codes = sequence.codes();
+    let letters = usize::from(sequence.alphabet().len());
+    let codes = dinucleotide_shuffle_codes(sequence.codes(), letters, stream);
+    Ok(Sequence::from_codes(sequence.alphabet(), codes)?)
+}
+
+pub(crate) fn dinucleotide_shuffle_codes(codes: &[u8], letters: usize, stream: &mut Stream) -> Vec<u8> {
     let (Some(&first), Some(&last)) = (codes.first(), codes.last()) else {
-        return Ok(sequence.clone());
+        return Vec::new();
     };
-    let mut successors = vec![Vec::new(); usize::from(sequence.alphabet().len()) + 3];
+    let mut successors = vec![Vec::new(); letters + 3];
     for pair in codes.windows(2) {
         successors[usize::from(pair[0])].push(pair[1]);
     }
@@ -71,7 +76,7 @@ pub fn dinucleotide_shuffle(sequence: &Sequence, stream: &mut Stream) -> Result<
         path.push(next);
         at = next;
     }
-    Ok(Sequence::from_codes(sequence.alphabet(), path)?)
+    path
 }
 
 /// For each letter with successors, the letter that follows its last occurrence: a random spanning tree towards

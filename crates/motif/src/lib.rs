@@ -30,7 +30,8 @@ pub use logo::LogoScale;
 pub use motif::{MatrixKind, Motif, sequence_matrix};
 pub use seqlet::{
     AttributionValue, FdrCurve, FdrPoint, Seqlet, SeqletCaller, SeqletError, SeqletNull, SeqletOptions,
-    call_seqlets, call_seqlets_with_control,
+    SeqletThresholds, TfModiscoCaller, TfModiscoOptions, ThresholdRule, WindowSums, call_seqlets,
+    call_seqlets_with_control, call_tfmodisco_seqlets,
 };
 pub use set::MotifSet;
 pub use tomtom::{

@@ -24,7 +24,17 @@ pub(super) const MOTIFS: [&str; 6] = [
     "MOODS-python==1.9.4.1",
 ];
 
-/// The same for those written in Rust, as `benches/peers/rust/Cargo.toml` pins them.
+/// What the benchmark of seqlets needs: PyTorch with it, some gigabytes.
+pub(super) const SEQLETS: [&str; 6] = [
+    "numpy==2.4.6",
+    "numba==0.68.1",
+    "pandas==3.1.1",
+    "scikit-learn==1.9.1",
+    "torch==2.15.0",
+    "tangermeme==1.6.0",
+];
+
+/// What the benchmarks of motifs need of those written in Rust, as `benches/peers/rust/Cargo.toml` pins them.
 pub(super) const MOTIFS_IN_RUST: [&str; 2] = ["lightmotif 0.10.1", "universalmotif 0.3.0"];
 
 /// The environment's Python, with the packages in it.

@@ -1,6 +1,6 @@
 //! `cistron merge`: the parts of a cut run become the files of a whole one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cistron::effects::{EffectError, Parts};
@@ -8,37 +8,51 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::effect::{SaturateRecord, SaturationFiles};
-use crate::context::Context;
+use super::seqlets;
+use crate::context::{Context, usage};
 use crate::record::Record;
 
 #[derive(ClapArgs)]
-#[command(after_help = "Example: cistron merge vep/part-* --out-dir vep")]
+#[command(after_help = "Examples:\n  \
+    cistron merge vep/part-* --out-dir vep\n  \
+    cistron merge seqlets.tsv.part-* -o seqlets.tsv")]
 pub(crate) struct Args {
     /// The parts, in any order
     #[arg(required = true, value_name = "PART_DIR")]
     parts: Vec<PathBuf>,
-    /// Folder of the results
-    #[arg(long, value_name = "DIR")]
-    out_dir: PathBuf,
+    /// Folder of the results, for a command that has one
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    out_dir: Option<PathBuf>,
+    /// The result, for a command that has one file
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let record = Record::begin();
     let parts = Parts::open(&args.parts)?;
-    let plan = parts.plan();
-    if plan.command != "effect saturate" {
-        anyhow::bail!(
-            "{}: a part of `{}`, expected `effect saturate`",
-            args.parts[0].display(),
-            plan.command
-        );
+    match (parts.plan().command.as_str(), &args.out_dir, &args.output) {
+        ("effect saturate", Some(folder), _) => saturation(args, &parts, folder, context),
+        ("effect saturate", None, _) => {
+            Err(usage("these are parts of `effect saturate`, expected --out-dir"))
+        }
+        ("seqlets call", None, output) => seqlets::merge(&parts, output.as_ref(), context),
+        ("seqlets call", Some(_), _) => Err(usage("these are parts of `seqlets call`, expected -o")),
+        (other, ..) => anyhow::bail!(
+            "{}: a part of `{other}`, expected `effect saturate` or `seqlets call`",
+            args.parts[0].display()
+        ),
     }
+}
+
+fn saturation(args: &Args, parts: &Parts, folder: &Path, context: &Context) -> anyhow::Result<()> {
+    let record = Record::begin();
+    let plan = parts.plan();
     let settings: SaturateRecord = serde_json::from_value(plan.options.clone())
         .with_context(|| format!("{}: plan.json has options that do not fit", args.parts[0].display()))?;
     let names = parts.names()?;
     let artefacts = settings.artefacts.clone();
     let run = context.run();
-    let mut files = SaturationFiles::create(&args.out_dir, artefacts, settings.plot, &names, context)?;
+    let mut files = SaturationFiles::create(folder, artefacts, settings.plot, &names, context)?;
     parts.replay(&mut |block| {
         if run.is_cancelled() {
             return Err(EffectError::Cancelled { done: block.id, total: plan.blocks });
@@ -51,5 +65,5 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         "counts": {"sequences": names.len(), "effects": summary.cells()},
         "delta_mean": summary.mean(), "delta_abs_mean": summary.absolute_mean(),
     });
-    record.write(&args.out_dir, context, &plan.inputs, &more)
+    record.write(folder, context, &plan.inputs, &more)
 }

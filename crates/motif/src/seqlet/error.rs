@@ -25,6 +25,34 @@ pub enum SeqletError {
         /// The value.
         found: f64,
     },
+    /// A track that is shorter than a window.
+    #[error("example {example} has {found} positions, expected at least {expected}, the window")]
+    Length {
+        /// Which example, from 0.
+        example: usize,
+        /// Its positions.
+        found: usize,
+        /// The window.
+        expected: usize,
+    },
+    /// Windows of another width.
+    #[error("window of {found} positions cannot join those of {expected}")]
+    Window {
+        /// The width of the one that joins.
+        found: usize,
+        /// The width of those that are there.
+        expected: usize,
+    },
+    /// Window sums to which no null fits.
+    #[error(
+        "{side} side of the null has no rate: found sums equal to the mode {mode:e}, expected them to differ"
+    )]
+    Null {
+        /// Which side, positive or negative.
+        side: &'static str,
+        /// The mode of the sums.
+        mode: f64,
+    },
     /// Nulls over other bins.
     #[error("null over {found} cannot join one over {expected}")]
     Bins {

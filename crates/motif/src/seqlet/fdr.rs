@@ -61,7 +61,7 @@ pub fn call_seqlets_with_control<T: AttributionValue>(
     let mut points = Vec::with_capacity(THRESHOLDS);
     let mut ended = false;
     for threshold in thresholds() {
-        let count = |tracks: ArrayView2<'_, T>| caller.call_all(tracks, threshold).len();
+        let count = |tracks: ArrayView2<'_, T>| caller.call_all_below(tracks, threshold).len();
         let (n, m) = if ended { (0, 0) } else { (count(attributions.view()), count(control.view())) };
         ended = n == 0 && m == 0;
         let rate = if n == 0 { f64::NAN } else { (m as f64 + 1.0) * ratio / n as f64 };
@@ -69,7 +69,8 @@ pub fn call_seqlets_with_control<T: AttributionValue>(
     }
     let chosen =
         points.iter().find(|point| point.false_discovery_rate <= target).map(|point| point.threshold);
-    let seqlets = chosen.map(|threshold| caller.call_all(attributions.view(), threshold)).unwrap_or_default();
+    let seqlets =
+        chosen.map(|threshold| caller.call_all_below(attributions.view(), threshold)).unwrap_or_default();
     Ok((seqlets, FdrCurve { points, chosen }))
 }
 

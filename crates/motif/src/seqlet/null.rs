@@ -1,4 +1,5 @@
 use super::SeqletError;
+use super::convolution::convolve;
 
 mod private {
     pub trait Sealed {}
@@ -86,17 +87,14 @@ impl<T: AttributionValue> SeqletNull<T> {
     {
         let mut range: Option<(T, T)> = None;
         for (example, track) in tracks.clone().enumerate() {
-            for (position, &value) in track.iter().enumerate() {
-                if !value.widened().is_finite() {
-                    let found = value.widened();
-                    return Err(SeqletError::NotFinite { example, position, found });
-                }
-                let (lowest, highest) = range.unwrap_or((value, value));
-                range = Some((
-                    if value < lowest { value } else { lowest },
-                    if value > highest { value } else { highest },
-                ));
+            // Two passes, since the first has no way out and is done for many values at once.
+            if !track.iter().fold(true, |all, value| all & value.widened().is_finite()) {
+                let position = track.iter().position(|value| !value.widened().is_finite()).unwrap_or(0);
+                return Err(SeqletError::NotFinite { example, position, found: track[position].widened() });
             }
+            let Some(&first) = track.first() else { continue };
+            let (lowest, highest) = range.unwrap_or((first, first));
+            range = Some(widen(track, lowest, highest));
         }
         let (lowest, highest) = range.ok_or(SeqletError::Empty)?;
         let mut null = Self::new(lowest, highest, bins)?;
@@ -108,7 +106,7 @@ impl<T: AttributionValue> SeqletNull<T> {
     pub fn add(&mut self, track: &[T]) {
         for &value in track {
             let bin = self.bin(value);
-            self.counts[bin] += 1;
+            self.counts[bin as usize] += 1;
         }
     }
 
@@ -139,13 +137,13 @@ impl<T: AttributionValue> SeqletNull<T> {
     }
 
     /// The bin of a value.
-    pub(super) fn bin(&self, value: T) -> usize {
+    pub(super) fn bin(&self, value: T) -> u32 {
         if self.is_flat() {
             return 0;
         }
-        let bin = (value.difference(self.lowest) / self.width).floor();
-        // The cast takes what is below 0, and NaN, to 0.
-        (bin as usize).min(self.counts.len() - 1)
+        let bin = value.difference(self.lowest) / self.width;
+        // The cast rounds down. There are at most 2^20 bins; signed casts are the faster ones.
+        bin.clamp(0.0, (self.counts.len() - 1) as f64) as i32 as u32
     }
 
     /// `S_L[s]`, the chance that the bins of `L` independent values sum to at least `s`, for `L` from 1.
@@ -163,8 +161,8 @@ impl<T: AttributionValue> SeqletNull<T> {
             }
             let mut table = vec![0.0; bins * length + 1];
             let mut above = 0.0;
-            for i in (0..density.len()).rev() {
-                above += density[i];
+            for (i, probability) in density.iter().enumerate().rev() {
+                above += probability;
                 table[i] = above;
             }
             tables.push(table);
@@ -173,16 +171,22 @@ impl<T: AttributionValue> SeqletNull<T> {
     }
 }
 
-fn convolve(density: &[f64], single: &[f64]) -> Vec<f64> {
-    let mut out = vec![0.0; density.len() + single.len() - 1];
-    for (i, &p) in density.iter().enumerate() {
-        if p != 0.0 {
-            for (sum, &f) in out[i..].iter_mut().zip(single) {
-                *sum += p * f;
-            }
+/// A range made wide enough for some values; lanes of their own, so that no comparison waits for another.
+fn widen<T: AttributionValue>(track: &[T], lowest: T, highest: T) -> (T, T) {
+    const LANES: usize = 16;
+    let least = |a: T, b: T| if b < a { b } else { a };
+    let most = |a: T, b: T| if b > a { b } else { a };
+    let (mut low, mut high) = ([lowest; LANES], [highest; LANES]);
+    let chunks = track.chunks_exact(LANES);
+    for &value in chunks.remainder() {
+        (low[0], high[0]) = (least(low[0], value), most(high[0], value));
+    }
+    for chunk in chunks {
+        for (lane, &value) in chunk.iter().enumerate() {
+            (low[lane], high[lane]) = (least(low[lane], value), most(high[lane], value));
         }
     }
-    out
+    (low.into_iter().fold(lowest, least), high.into_iter().fold(highest, most))
 }
 
 #[cfg(test)]

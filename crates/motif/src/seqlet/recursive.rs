@@ -1,6 +1,6 @@
 use ndarray::ArrayView2;
 
-use super::{AttributionValue, Seqlet, SeqletError, SeqletNull};
+use super::{AttributionValue, Seqlet, SeqletError, SeqletNull, call_rows};
 
 /// How seqlets are called.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +50,7 @@ impl SeqletOptions {
 /// ones, call on the negated track. Since the null is fitted on the call, splitting the examples changes it; fit a
 /// [`SeqletNull`] yourself and use a [`SeqletCaller`] where that matters.
 ///
-/// **Cost**: time O(bins² · `max_length²`) once and O(N · L · `max_length`); memory O(bins · `max_length²`).
+/// **Cost**: time O(bins² · `max_length²`) once, then O(N · L) and what stands out; memory O(bins · `max_length²`).
 ///
 /// Source: tangermeme 1.6.0 `recursive_seqlets`; rows of equal p-value stand in a stable order here.
 ///
@@ -76,7 +76,7 @@ pub fn call_seqlets<T: AttributionValue>(
     let attributions = attributions.as_standard_layout();
     let null =
         SeqletNull::of(attributions.rows().into_iter().filter_map(|row| row.to_slice()), options.bins)?;
-    Ok(SeqletCaller::new(&null, options)?.call_all(attributions.view(), options.threshold))
+    Ok(SeqletCaller::new(&null, options)?.call_all(attributions.view()))
 }
 
 /// A null made ready to call seqlets, one track at a time, by any number of threads.
@@ -88,8 +88,15 @@ pub struct SeqletCaller<T = f64> {
     survival: Vec<Vec<f64>>,
 }
 
-/// A span that may be called: the largest p-value of its prefixes, and its start.
-type Candidate = (f64, usize);
+/// A span that may be called.
+#[derive(Clone, Copy)]
+struct Candidate {
+    start: usize,
+    /// The largest p-value of the spans that begin here, up to this one.
+    prefix: f64,
+    /// That of this one.
+    own: f64,
+}
 
 impl<T: AttributionValue> SeqletCaller<T> {
     /// Computes the chance of every sum under the null.
@@ -107,19 +114,17 @@ impl<T: AttributionValue> SeqletCaller<T> {
         self.call_below(example, track, self.options.threshold)
     }
 
-    /// The seqlets of many tracks, by p-value.
-    pub(super) fn call_all(&self, attributions: ArrayView2<'_, T>, threshold: f64) -> Vec<Seqlet> {
-        let call = |(example, row): (usize, &[T])| self.call_below(example as u32, row, threshold);
-        let rows: Vec<(usize, &[T])> =
-            attributions.rows().into_iter().filter_map(|row| row.to_slice()).enumerate().collect();
-        #[cfg(feature = "parallel")]
-        let called: Vec<Vec<Seqlet>> = {
-            use rayon::prelude::*;
-            rows.into_par_iter().map(call).collect()
-        };
-        #[cfg(not(feature = "parallel"))]
-        let called: Vec<Vec<Seqlet>> = rows.into_iter().map(call).collect();
-        let mut seqlets = called.concat();
+    /// The seqlets of tracks (N, L), by p-value; ties in the order of examples, longer spans first. Examples count
+    /// from 0.
+    pub fn call_all(&self, attributions: ArrayView2<'_, T>) -> Vec<Seqlet> {
+        self.call_all_below(attributions, self.options.threshold)
+    }
+
+    pub(super) fn call_all_below(&self, attributions: ArrayView2<'_, T>, threshold: f64) -> Vec<Seqlet> {
+        let attributions = attributions.as_standard_layout();
+        let attributions = attributions.view();
+        let mut seqlets =
+            call_rows(attributions, |example, track| self.call_below(example, track, threshold));
         // A stable sort keeps the order of the calls among equal p-values.
         seqlets.sort_by(|a, b| a.p_value.total_cmp(&b.p_value));
         seqlets
@@ -129,15 +134,17 @@ impl<T: AttributionValue> SeqletCaller<T> {
         if self.null.is_flat() || threshold <= 0.0 {
             return Vec::new();
         }
-        let bins = prefix_sums(track, |value| self.null.bin(value));
-        let own = |length: usize, start: usize| self.survival[length - 1][bins[start + length] - bins[start]];
-        let candidates = self.candidates(track.len(), threshold, own);
-        let sums = prefix_sums(track, T::widened);
+        let candidates = self.candidates(track, threshold);
+        if candidates.is_empty() {
+            return Vec::new();
+        }
+        let sums = prefix_sums(track);
         let mut used = vec![false; track.len()];
         let mut seqlets = Vec::new();
-        for (length, starts) in candidates.into_iter().enumerate().rev() {
+        for (length, mut spans) in candidates.into_iter().enumerate().rev() {
             let length = length + self.options.min_length;
-            for (_, start) in starts {
+            spans.sort_unstable_by(|a, b| a.prefix.total_cmp(&b.prefix).then(a.start.cmp(&b.start)));
+            for Candidate { start, own, .. } in spans {
                 let span = start..start + length;
                 if used[span.clone()].contains(&true) {
                     continue;
@@ -150,60 +157,86 @@ impl<T: AttributionValue> SeqletCaller<T> {
                     start: from as u32,
                     end: to as u32,
                     attribution: sums[to] - sums[from],
-                    p_value: own(length, start),
+                    p_value: own,
                 });
             }
         }
         seqlets
     }
 
-    /// For each length from the shortest, the spans that are rare with every span inside them, rarest first.
+    /// For each length from the shortest, the spans that are rare with every span inside them, by start.
     ///
-    /// `prefix[k]` is the largest p-value of the spans that begin at `k`, `inside[k]` that of all spans inside the
-    /// one that begins at `k`. The second only grows with the length, so a length without candidates is the last.
-    fn candidates(
-        &self,
-        width: usize,
-        threshold: f64,
-        own: impl Fn(usize, usize) -> f64,
-    ) -> Vec<Vec<Candidate>> {
-        let mut prefix = vec![0.0_f64; width];
-        let mut inside = vec![0.0_f64; width + 1];
-        let mut candidates = Vec::new();
-        for length in self.options.min_length..=self.options.max_length.min(width) {
-            let mut rare: Vec<Candidate> = Vec::new();
-            for start in 0..=width - length {
-                prefix[start] = prefix[start].max(own(length, start));
-                // `inside[start + 1]` is still that of the next shorter length.
-                inside[start] = prefix[start].max(inside[start + 1]);
-                if inside[start] < threshold {
-                    rare.push((prefix[start], start));
-                }
-            }
-            // What begins further right has no span of this length.
-            inside[width - length + 1] = 0.0;
+    /// A span is rare with all inside it only if the two spans one shorter are, those that begin where it does and
+    /// one further right; so each length looks at neighbours of the one before alone.
+    fn candidates(&self, track: &[T], threshold: f64) -> Vec<Vec<Candidate>> {
+        let bins = self.bin_sums(track);
+        let sum = |start: usize, length: usize| bins[start + length].wrapping_sub(bins[start]) as usize;
+        let SeqletOptions { min_length, max_length, .. } = self.options;
+        let mut candidates: Vec<Vec<Candidate>> = Vec::new();
+        for (length, survival) in (1..).zip(&self.survival).take(max_length.min(track.len())) {
+            let own = |start: usize| survival[sum(start, length)];
+            let rare: Vec<Candidate> = if let Some(shorter) = candidates.last() {
+                let neighbours = shorter.windows(2).filter(|pair| pair[0].start + 1 == pair[1].start);
+                neighbours
+                    .map(|pair| (pair[0], own(pair[0].start)))
+                    .filter(|(_, own)| *own < threshold)
+                    .map(|(left, own)| Candidate { prefix: left.prefix.max(own), own, ..left })
+                    .collect()
+            } else if length == min_length {
+                // The table falls, so that sums can be compared instead.
+                let least = survival.partition_point(|chance| *chance >= threshold) as u32;
+                let candidate = |start| Candidate { start, prefix: own(start), own: own(start) };
+                starts_from(least, &bins, length).into_iter().map(candidate).collect()
+            } else {
+                continue;
+            };
             if rare.is_empty() {
                 break;
             }
-            rare.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             candidates.push(rare);
         }
         candidates
     }
+
+    /// The sum of the bins before each position, and of all at the end; it may wrap, differences of spans do not.
+    fn bin_sums(&self, track: &[T]) -> Vec<u32> {
+        let mut sums = Vec::with_capacity(track.len() + 1);
+        sums.push(0);
+        // Bins first, many at a time; sums after them.
+        sums.extend(track.iter().map(|&value| self.null.bin(value)));
+        let mut sum = 0_u32;
+        for bin in &mut sums {
+            sum = sum.wrapping_add(*bin);
+            *bin = sum;
+        }
+        sums
+    }
+}
+
+/// Where spans of a length begin whose bins sum to at least so much.
+fn starts_from(least: u32, bins: &[u32], length: usize) -> Vec<usize> {
+    // Most blocks have none, which many comparisons at once tell.
+    const BLOCK: usize = 32;
+    let mut starts = Vec::new();
+    for (block, (ends, begins)) in bins[length..].chunks(BLOCK).zip(bins.chunks(BLOCK)).enumerate() {
+        let passes = |(end, begin): (&u32, &u32)| end.wrapping_sub(*begin) >= least;
+        if ends.iter().zip(begins).fold(false, |any, span| any | passes(span)) {
+            let found = ends.iter().zip(begins).enumerate().filter(|(_, span)| passes(*span));
+            starts.extend(found.map(|(i, _)| block * BLOCK + i));
+        }
+    }
+    starts
 }
 
 /// The sum of everything before each position, and of all at the end.
-fn prefix_sums<T: Copy, N>(track: &[T], number: impl Fn(T) -> N) -> Vec<N>
-where
-    N: Copy + Default + std::ops::Add<Output = N>,
-{
-    let mut sum = N::default();
+fn prefix_sums<T: AttributionValue>(track: &[T]) -> Vec<f64> {
     let mut sums = Vec::with_capacity(track.len() + 1);
-    sums.push(sum);
-    for &value in track {
-        sum = sum + number(value);
-        sums.push(sum);
-    }
+    sums.push(0.0);
+    let mut sum = 0.0;
+    sums.extend(track.iter().map(|&value| {
+        sum += value.widened();
+        sum
+    }));
     sums
 }
 
