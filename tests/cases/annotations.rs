@@ -5,7 +5,8 @@ use std::path::Path;
 
 use cistron::encode::NpzReader;
 use cistron::motif::{
-    Annotation, OverlapRule, PairCounting, PairOrder, count_annotations, count_pairs, count_spacings,
+    Annotation, Annotations, OverlapRule, PairCounting, PairOrder, SpacingOptions, count_annotations,
+    count_pairs, count_spacings,
 };
 use conformance::golden;
 
@@ -16,13 +17,8 @@ fn rows(path: &Path, name: &str) -> Vec<Vec<u32>> {
 }
 
 /// Annotations of which only example and motif are given: each begins where it stands in the list.
-fn placed(path: &Path) -> Vec<Annotation> {
-    let place = |(index, row): (u32, Vec<u32>)| Annotation {
-        example: row[0],
-        motif: row[1],
-        start: index,
-        end: index + 1,
-    };
+fn placed(path: &Path) -> Annotations {
+    let place = |(index, row): (u32, Vec<u32>)| Annotation::new(row[0], row[1], index, index + 1);
     (0..).zip(rows(path, "pairs")).map(place).collect()
 }
 
@@ -70,6 +66,11 @@ fn pairs_of_motifs() {
     }
 }
 
+/// The rows (example, motif, start, end) of an array.
+fn spans(path: &Path, name: &str) -> Annotations {
+    rows(path, name).iter().map(|row| Annotation::new(row[0], row[1], row[2], row[3])).collect()
+}
+
 #[test]
 fn spacings_of_pairs() {
     let Some(folder) = golden("annotations") else { return };
@@ -77,15 +78,18 @@ fn spacings_of_pairs() {
     for (list, name, max_distance) in
         [("rows", "asym", 100), ("rows_shuffled", "shuf_asym", 100), ("rows", "max30_shape8_i32", 30)]
     {
-        let annotation =
-            |row: &Vec<u32>| Annotation { example: row[0], motif: row[1], start: row[2], end: row[3] };
-        let found: Vec<Annotation> = rows(&path, list).iter().map(annotation).collect();
-        let order = PairOrder::ByPosition;
-        let spacings = count_spacings(&found, max_distance, OverlapRule::Refuse, order).unwrap();
+        let options = SpacingOptions {
+            max_distance,
+            overlaps: OverlapRule::Refuse,
+            order: PairOrder::ByPosition,
+            ..SpacingOptions::default()
+        };
+        let spacings = count_spacings(&spans(&path, list), options).unwrap();
         let (shape, expected) = NpzReader::open(&path).unwrap().numbers(name).unwrap();
         let mut dense = vec![0.0; expected.len()];
-        for (&(a, b, distance), &count) in &spacings {
-            let cell = |a: u32, b: u32| (a as usize * shape[1] + b as usize) * shape[2] + distance as usize;
+        for (spacing, &count) in &spacings {
+            let (a, b, distance) = (spacing.a as usize, spacing.b as usize, spacing.distance as usize);
+            let cell = |a: usize, b: usize| (a * shape[1] + b) * shape[2] + distance;
             dense[cell(a, b)] += count as f64;
             // The third array was made with each pair in both orders.
             if name.starts_with("max30") && a != b {
@@ -94,4 +98,19 @@ fn spacings_of_pairs() {
         }
         assert_eq!(dense, expected, "{name}");
     }
+}
+
+#[test]
+fn counts_beyond_a_byte_do_not_wrap() {
+    let Some(folder) = golden("annotations") else { return };
+    let path = folder.join("spacing_overflow.npz");
+    let options = SpacingOptions { order: PairOrder::ByPosition, ..SpacingOptions::default() };
+    let spacings = count_spacings(&spans(&path, "rows"), options).unwrap();
+    assert_eq!(spacings.len(), 1, "all pairs keep one distance: {spacings:?}");
+    let (spacing, count) = spacings.first_key_value().unwrap();
+    // 600 rows, two an example: 300 pairs. The peer's byte says 44.
+    assert_eq!(*count, 300);
+    let (shape, wrapped) = NpzReader::open(&path).unwrap().numbers("u8").unwrap();
+    let cell = (spacing.a as usize * shape[1] + spacing.b as usize) * shape[2] + spacing.distance as usize;
+    assert_eq!(wrapped[cell] as u64, count % 256);
 }
