@@ -1,5 +1,6 @@
 //! Where motifs stand: a table of annotations, whatever found them, and what is asked of it.
 
+mod contribution;
 mod count;
 mod enrichment;
 mod order;
@@ -11,6 +12,7 @@ mod tail;
 use cistron_core::Strand;
 
 use crate::{Hit, MotifError, MotifMatch, Seqlet};
+pub use contribution::{ContributionOptions, contribution_hits};
 pub use count::{PairCounting, PairOrder, count_annotations, count_pairs};
 pub use enrichment::{Enrichment, pair_enrichment, spacing_enrichment};
 pub use order::AnnotationOrder;
