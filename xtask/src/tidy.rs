@@ -86,6 +86,7 @@ fn check_sources(workspace: &Workspace) -> Result<(Vec<Violation>, Vec<String>)>
             let name = workspace.relative(&path);
             let code = Code::parse(&read(&path)?);
             violations.extend(sources::check_unsafe(&name, &code));
+            violations.extend(sources::check_tensor_library(&name, &code));
             violations.extend(report.add(&name, &code));
             let own = path.strip_prefix(package.folder.join("src")).ok();
             if let Some(own) = own.filter(|_| package.is_library()) {

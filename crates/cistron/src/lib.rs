@@ -5,8 +5,8 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`genome`] | FASTA, bgzip, BED → sequences and regions |
-//! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models |
+//! | [`genome`] | FASTA, FASTQ, bgzip, BED → sequences and regions |
+//! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising |
 //! | [`models`] | linear probes, checkpoints, devices |
 //! | [`effects`] | saturation mutagenesis, its tables and shards |
 //! | [`motif`] | motifs and their files |

@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod effect;
 pub(crate) mod genome;
+pub(crate) mod kmer;
 pub(crate) mod merge;
 pub(crate) mod model;
 pub(crate) mod motif;

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{demo, doctor, effect, genome, merge, model, motif, probe, regions, seqlets};
+use commands::{demo, doctor, effect, genome, kmer, merge, model, motif, probe, regions, seqlets};
 use context::{Context, RunArgs, UsageError};
 
 /// Sequence-to-function genomics: read genomes, train and run models, and see what every mutation does.
@@ -68,6 +68,9 @@ enum Command {
     /// Seqlets: the spans of an attribution track that stand out
     #[command(subcommand)]
     Seqlets(seqlets::Command),
+    /// K-mers: denoise k-mers and reads, and see what it does to an assembly graph
+    #[command(subcommand)]
+    Kmer(kmer::Command),
     /// Join the parts of a run that was cut with --shard
     Merge(merge::Args),
     /// A whole analysis on made-up data, with a report to open in a browser
@@ -110,6 +113,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Effect(command) => effect::run(command, context),
         Command::Motif(command) => motif::run(command, context),
         Command::Seqlets(command) => seqlets::run(command, context),
+        Command::Kmer(command) => kmer::run(command, context),
         Command::Merge(args) => merge::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Doctor => doctor::run(context),

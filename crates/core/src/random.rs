@@ -76,6 +76,14 @@ impl Stream {
         (product >> 64) as u64
     }
 
+    /// A number of the standard normal distribution, by Box and Muller's transform (doi:10.1214/aoms/1177706645)
+    /// of two uniform numbers.
+    pub fn normal(&mut self) -> f64 {
+        // 1 - u is in (0, 1], so that the logarithm is finite.
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
     /// Puts items in random order, each order equally likely.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
@@ -118,6 +126,21 @@ mod tests {
         assert!(values.iter().all(|value| (0.0..1.0).contains(value)));
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         assert!((mean - 0.5).abs() < 0.012, "four standard errors: {mean}");
+    }
+
+    #[test]
+    fn normal_numbers_have_the_moments_and_tails_of_their_distribution() {
+        let mut stream = Seed::new(4).stream("normal", 0);
+        let values: Vec<f64> = (0..40_000).map(|_| stream.normal()).collect();
+        let mean = |power: i32| values.iter().map(|value| value.powi(power)).sum::<f64>() / 40_000.0;
+        // Five standard errors: √(1, 2, 15, 96 / n).
+        let cases = [(1, 0.0, 0.025), (2, 1.0, 0.036), (3, 0.0, 0.097), (4, 3.0, 0.245)];
+        for (power, expected, tolerance) in cases {
+            assert!((mean(power) - expected).abs() < tolerance, "{power}: {}", mean(power));
+        }
+        // P(|x| > 1.96) = 0.05, five standard errors of a share.
+        let beyond = values.iter().filter(|value| value.abs() > 1.959_964).count() as f64 / 40_000.0;
+        assert!((beyond - 0.05).abs() < 0.0055, "{beyond}");
     }
 
     #[test]

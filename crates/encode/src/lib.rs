@@ -5,11 +5,12 @@
 //! that implements [`SequenceModel`]: it knows its input ([`ModelSpec`]) and answers a [`Readout`]. No tensor
 //! framework is in sight.
 //!
-//! [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
+//! [`kmer`] holds packed genomes, k-mers and their denoising. [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
 
 mod arrays;
 mod batch;
 mod error;
+pub mod kmer;
 mod model;
 mod one_hot;
 mod random;

@@ -2,6 +2,7 @@
 //!
 //! * [`fasta`]: random access to FASTA on disk ([`fasta::FastaFile`], plain or bgzip), the `.fai` index, whole
 //!   records in order, and a writer;
+//! * [`fastq`]: reads with qualities;
 //! * [`Genome`]: a genome in memory; [`open_reference`] chooses between the two by what a file holds;
 //! * [`bed`]: BED files and their relatives; [`read_sizes`] and [`tile()`]: lengths of contigs, tiles over them;
 //! * [`text`]: text files that may be plain, gzip or bgzip.
@@ -13,6 +14,7 @@ pub mod bed;
 mod bgzip;
 mod error;
 pub mod fasta;
+pub mod fastq;
 mod genome;
 mod positioned;
 mod sizes;

@@ -113,6 +113,42 @@ pub enum ModelsError {
         /// Where, what was found and what was expected.
         problem: String,
     },
+    /// Tensors that do not fit together, or a device that failed.
+    #[error("a tensor operation failed: {source}")]
+    Tensor {
+        /// What the tensor library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A gradient that is no finite number, or too large to be squared.
+    #[error("gradient of `{parameter}` holds {found} at place {index}, expected numbers with finite squares")]
+    Gradient {
+        /// The parameter.
+        parameter: String,
+        /// Where in it, row after row, from 0.
+        index: usize,
+        /// The value found.
+        found: f64,
+    },
+    /// A loss that is no finite number.
+    #[error("training loss of step {step} is {found}, expected a finite number; try a lower learning rate")]
+    Diverged {
+        /// The step of the run, from 0.
+        step: u64,
+        /// The loss found.
+        found: f64,
+    },
+    /// A run that cannot be gone on with, because it is another.
+    #[error("{}: {what} is {found}, but the run to resume began with {expected}", path.display())]
+    Resume {
+        /// The file of the run's state.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+        /// What it is now.
+        found: String,
+        /// What it was.
+        expected: String,
+    },
     /// The run was asked to stop.
     #[error("stopped after {done} of {total} epochs")]
     Cancelled {
@@ -121,6 +157,13 @@ pub enum ModelsError {
         /// Epochs that were planned.
         total: u64,
     },
+}
+
+#[doc(hidden)]
+impl From<candle_core::Error> for ModelsError {
+    fn from(source: candle_core::Error) -> Self {
+        Self::Tensor { source: Box::new(source) }
+    }
 }
 
 /// The first names of a list, as text.

@@ -11,7 +11,10 @@ mod checkpoint;
 mod device;
 mod error;
 mod load;
+#[doc(hidden)]
+pub mod nn;
 mod probe;
+mod train;
 
 pub use checkpoint::{Checkpoint, LoadReport, Tensor, TensorElement};
 pub use device::Device;
@@ -20,4 +23,10 @@ pub use load::{LoadedModel, ModelInfo, load_model};
 pub use probe::{
     KmerWeights, LinearProbe, MeanWeights, ProbeData, ProbeEpoch, ProbeKind, ProbeTarget, ProbeTraining,
     TrainedProbe, train_probe,
+};
+pub use train::{
+    Adam, AdamStep, BatchRows, Batches, Dataset, Ended, EpochReport, Feed, FitOptions, FitReport,
+    GradientNorm, Initializer, Moments, Optimizer, Plateau, Real, RowOrder, RunFolder, Schedule, Sgd, Step,
+    StepReport, Trainee, Validation, Watch, adam_first_moment, adam_second_moment, adam_update, add_penalty,
+    decay_weights, decays, fit, scale_gradient, sgd_momentum, sgd_nesterov, sgd_update, with_feed,
 };

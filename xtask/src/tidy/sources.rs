@@ -18,12 +18,33 @@ const EXCUSES: [&str; 5] =
 const UNSAFE_FILES: [&str; 7] =
     ["avx2.rs", "avx512.rs", "neon.rs", "sse2.rs", "sse41.rs", "simd128.rs", "memory_map.rs"];
 
+/// The files that may name the tensor library: everything else sees operations that are known to be right.
+const TENSOR_FILES: [&str; 3] =
+    ["crates/models/src/nn/", "crates/models/src/device.rs", "crates/models/src/error.rs"];
+
+/// Its operations with wrong values or gradients on the processor, and the one file that shows that they are wrong.
+const TRAPS: [&str; 12] = [
+    ".conv1d(",
+    ".conv1d_with",
+    ".conv_transpose1d(",
+    ".conv2d(",
+    ".max_pool2d",
+    ".avg_pool2d",
+    ".unfold(",
+    ".relu()",
+    ".gelu()",
+    ".gelu_erf()",
+    "Tensor::rand",
+    "candle_nn",
+];
+const TRAPS_SHOWN: &str = "crates/models/src/nn/tests/stock.rs";
+
 /// A facade that needs more lines holds more than names.
 const FACADE_LINES: usize = 100;
 
 /// Library code neither prints nor stops the process.
 pub(super) fn check_library(path: &str, code: &Code) -> Vec<Violation> {
-    if path.ends_with("/tests.rs") {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") {
         return Vec::new();
     }
     let mut text = code.without_tests.clone();
@@ -55,6 +76,22 @@ pub(super) fn check_unsafe(path: &str, code: &Code) -> Vec<Violation> {
     }
     let what = "unsafe code outside a file named after an instruction set";
     words(&code.all, "unsafe").map(|at| Violation::at(path, line_of(&code.all, at), what)).collect()
+}
+
+/// The tensor library is named where its traps are known, and those are not stepped into there either.
+pub(super) fn check_tensor_library(path: &str, code: &Code) -> Vec<Violation> {
+    let text = &code.all;
+    let named = |name| {
+        let found = words(text, name).map(move |at| (at, format!("`{name}` outside of the tensor layer")));
+        found.filter(|_| !TENSOR_FILES.iter().any(|it| path.starts_with(it))).collect::<Vec<_>>()
+    };
+    let trap = |call: &'static str| {
+        let found =
+            text.match_indices(call).map(move |(at, _)| (at, format!("`{call}` of the tensor library")));
+        found.filter(|_| path.starts_with(TENSOR_FILES[0]) && path != TRAPS_SHOWN).collect::<Vec<_>>()
+    };
+    let found = named("candle_core").into_iter().chain(TRAPS.into_iter().flat_map(trap));
+    found.map(|(at, what)| Violation::at(path, line_of(text, at), what)).collect()
 }
 
 /// The root of a library holds documentation, modules and names.
@@ -143,6 +180,21 @@ mod tests {
             ["crates/x/src/scan.rs:2: unsafe code outside a file named after an instruction set"]
         );
         assert_eq!(check_unsafe("a.rs", &Code::parse("#![deny(unsafe_code)]")), []);
+    }
+
+    #[test]
+    fn the_tensor_library_stays_in_its_layer() {
+        let code = Code::parse("// candle_core\nuse candle_core::Tensor;\nfn f() { x.relu() }\n");
+        assert_eq!(
+            texts(&check_tensor_library("crates/models/src/probe.rs", &code)),
+            ["crates/models/src/probe.rs:2: `candle_core` outside of the tensor layer"]
+        );
+        assert_eq!(
+            texts(&check_tensor_library("crates/models/src/nn/loss.rs", &code)),
+            ["crates/models/src/nn/loss.rs:3: `.relu()` of the tensor library"]
+        );
+        assert_eq!(check_tensor_library(TRAPS_SHOWN, &code), []);
+        assert_eq!(check_tensor_library("crates/models/src/device.rs", &code), []);
     }
 
     #[test]

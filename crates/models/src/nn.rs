@@ -1,0 +1,44 @@
+//! Operations and layers of networks.
+//!
+//! The tensor library beneath records operations and runs them on GPUs. On the processor several of its operations
+//! give wrong values or gradients without an error (`candle-core` 0.11.1: kernel gradients of convolutions with a
+//! batch of two or more, pools, products of transposed views, slopes at ties and zeros, sums of many single numbers) or are slow,
+//! so that here each operation has its own code for the processor. A [`Tensor`] offers just what is right; the
+//! library's own type is seen in this folder alone.
+//!
+//! Sequences lie as (B, L, C): batch, positions, channels.
+
+#![allow(
+    clippy::inline_always,
+    reason = "what a loop calls must be compiled for the loop's vector instructions"
+)]
+
+mod activation;
+mod conv;
+mod gradients;
+mod kernel;
+mod layers;
+mod linear;
+mod loss;
+mod matrix;
+mod norm;
+mod parameters;
+mod pool;
+mod real;
+mod softmax;
+mod tensor;
+mod vector;
+
+#[cfg(test)]
+mod tests;
+
+pub use activation::Activation;
+pub use conv::ConvShape;
+pub use gradients::Gradients;
+pub use layers::{BatchNormLayer, ConvLayer, LayerNormLayer, LinearLayer, Pass};
+pub use loss::Loss;
+pub use parameters::{Parameters, Scope, Start};
+pub use pool::{Pool, PoolShape};
+pub use tensor::{Precision, Tensor};
+
+use real::Real;

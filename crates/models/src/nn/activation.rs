@@ -1,0 +1,230 @@
+use super::Real;
+use super::kernel::{Kernel, View, apply1, gradient2};
+use super::tensor::{Raw, RawResult, Tensor, constant};
+use super::vector::{map, map2};
+use crate::ModelsError;
+
+/// √(2/π) and the cubic term of the approximation by tanh.
+const TANH_SCALE: f64 = 0.797_884_560_802_865_4;
+const TANH_CUBE: f64 = 0.044_715;
+/// The slope of a leaky unit below 0.
+const LEAK: f64 = 0.01;
+/// The scale within the sigmoid form of GELU.
+const SIGMOID_SCALE: f64 = 1.702;
+
+/// A function of one number, applied to each.
+///
+/// Where a slope is not defined, it is that of PyTorch: 0 for [`Self::Relu`] at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// max(x, 0).
+    Relu,
+    /// x Φ(x) with the normal distribution function (Hendrycks and Gimpel, arXiv:1606.08415).
+    Gelu,
+    /// The same paper's approximation by tanh.
+    GeluTanh,
+    /// The same paper's approximation x σ(1.702 x).
+    GeluSigmoid,
+    /// 1 / (1 + e⁻ˣ).
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// eˣ.
+    Exp,
+    /// ln(1 + eˣ), which neither overflows nor rounds to 0 early.
+    Softplus,
+    /// x above 0, eˣ - 1 below.
+    Elu,
+    /// x above 0, 0.01 x below.
+    LeakyRelu,
+}
+
+/// The function and its slope, both of x.
+macro_rules! with_functions {
+    ($activation:expr, $type:ident, |$value:ident, $slope:ident| $body:expr) => {
+        match $activation {
+            Activation::Relu => with_functions!(@ $value, $slope, relu, relu_slope, $type, $body),
+            Activation::Gelu => with_functions!(@ $value, $slope, gelu, gelu_slope, $type, $body),
+            Activation::GeluTanh => with_functions!(@ $value, $slope, gelu_tanh, gelu_tanh_slope, $type, $body),
+            Activation::GeluSigmoid => {
+                with_functions!(@ $value, $slope, gelu_sigmoid, gelu_sigmoid_slope, $type, $body)
+            }
+            Activation::Sigmoid => with_functions!(@ $value, $slope, Real::logistic, sigmoid_slope, $type, $body),
+            Activation::Tanh => with_functions!(@ $value, $slope, Real::hyperbolic_tangent, tanh_slope, $type, $body),
+            Activation::Exp => with_functions!(@ $value, $slope, Real::exponential, Real::exponential, $type, $body),
+            Activation::Softplus => with_functions!(@ $value, $slope, softplus, Real::logistic, $type, $body),
+            Activation::Elu => with_functions!(@ $value, $slope, elu, elu_slope, $type, $body),
+            Activation::LeakyRelu => with_functions!(@ $value, $slope, leaky, leaky_slope, $type, $body),
+        }
+    };
+    (@ $value:ident, $slope:ident, $f:expr, $g:expr, $type:ident, $body:expr) => {{
+        #[allow(unused_variables, reason = "each use needs one of the two")]
+        let ($value, $slope) = (|x: $type| $f(x), |x: $type| $g(x));
+        $body
+    }};
+}
+
+#[inline(always)]
+fn relu<T: Real>(x: T) -> T {
+    // This way round NaN stays NaN.
+    if x <= T::zero() { T::zero() } else { x }
+}
+
+#[inline(always)]
+fn relu_slope<T: Real>(x: T) -> T {
+    if x > T::zero() { T::one() } else { T::zero() }
+}
+
+#[inline(always)]
+fn normal_cdf<T: Real>(x: T) -> T {
+    T::of(0.5) * (T::one() + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).error_function())
+}
+
+#[inline(always)]
+fn gelu<T: Real>(x: T) -> T {
+    x * normal_cdf(x)
+}
+
+#[inline(always)]
+fn gelu_slope<T: Real>(x: T) -> T {
+    let density = T::of(0.5 * TANH_SCALE) * (T::of(-0.5) * x * x).exponential();
+    normal_cdf(x) + x * density
+}
+
+#[inline(always)]
+fn tanh_argument<T: Real>(x: T) -> T {
+    T::of(TANH_SCALE) * (x + T::of(TANH_CUBE) * x * x * x)
+}
+
+#[inline(always)]
+fn gelu_tanh<T: Real>(x: T) -> T {
+    T::of(0.5) * x * (T::one() + tanh_argument(x).hyperbolic_tangent())
+}
+
+#[inline(always)]
+fn gelu_tanh_slope<T: Real>(x: T) -> T {
+    let tanh = tanh_argument(x).hyperbolic_tangent();
+    let inner = T::of(TANH_SCALE) * (T::one() + T::of(3.0 * TANH_CUBE) * x * x);
+    T::of(0.5) * (T::one() + tanh + x * (T::one() - tanh * tanh) * inner)
+}
+
+#[inline(always)]
+fn gelu_sigmoid<T: Real>(x: T) -> T {
+    x * (T::of(SIGMOID_SCALE) * x).logistic()
+}
+
+#[inline(always)]
+fn gelu_sigmoid_slope<T: Real>(x: T) -> T {
+    let gate = (T::of(SIGMOID_SCALE) * x).logistic();
+    gate * (T::one() + T::of(SIGMOID_SCALE) * x * (T::one() - gate))
+}
+
+#[inline(always)]
+fn sigmoid_slope<T: Real>(x: T) -> T {
+    let value = x.logistic();
+    value * (T::one() - value)
+}
+
+#[inline(always)]
+fn tanh_slope<T: Real>(x: T) -> T {
+    let value = x.hyperbolic_tangent();
+    T::one() - value * value
+}
+
+#[inline(always)]
+pub(super) fn softplus<T: Real>(x: T) -> T {
+    relu(x) + (-x.abs()).exponential().log_one_plus()
+}
+
+#[inline(always)]
+fn elu<T: Real>(x: T) -> T {
+    if x <= T::zero() { x.exponential() - T::one() } else { x }
+}
+
+#[inline(always)]
+fn elu_slope<T: Real>(x: T) -> T {
+    if x <= T::zero() { x.exponential() } else { T::one() }
+}
+
+#[inline(always)]
+fn leaky<T: Real>(x: T) -> T {
+    if x <= T::zero() { T::of(LEAK) * x } else { x }
+}
+
+#[inline(always)]
+fn leaky_slope<T: Real>(x: T) -> T {
+    if x <= T::zero() { T::of(LEAK) } else { T::one() }
+}
+
+impl Kernel<1> for Activation {
+    const NAME: &'static str = "activation";
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> RawResult<Vec<usize>> {
+        Ok(x.to_vec())
+    }
+
+    fn compute<T: Real>(&self, [x]: [View<'_, T>; 1], out: &mut [T]) -> RawResult<()> {
+        with_functions!(*self, T, |value, slope| map(x.values, out, value));
+        Ok(())
+    }
+
+    fn backward(&self, [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
+        Ok([Some(gradient2(Slope(*self), [x, gradient])?)])
+    }
+
+    fn composed(&self, [x]: [&Raw; 1]) -> RawResult<Raw> {
+        let below = x.le(&constant(x, 0.0)?.broadcast_as(x.shape())?)?;
+        let either = |negative: &Raw, positive: &Raw| below.where_cond(negative, positive);
+        let half_of_one_plus = |y: Raw| y.affine(0.5, 0.5);
+        match self {
+            Self::Relu => either(&x.zeros_like()?, x),
+            Self::Gelu => x.mul(&half_of_one_plus(x.affine(std::f64::consts::FRAC_1_SQRT_2, 0.0)?.erf()?)?),
+            Self::GeluTanh => {
+                let inner = x.add(&x.mul(x)?.mul(x)?.affine(TANH_CUBE, 0.0)?)?.affine(TANH_SCALE, 0.0)?;
+                x.mul(&half_of_one_plus(inner.tanh()?)?)
+            }
+            Self::GeluSigmoid => x.mul(&half_of_one_plus(x.affine(0.5 * SIGMOID_SCALE, 0.0)?.tanh()?)?),
+            Self::Sigmoid => half_of_one_plus(x.affine(0.5, 0.0)?.tanh()?),
+            Self::Tanh => x.tanh(),
+            Self::Exp => x.exp(),
+            Self::Softplus => {
+                // ln(1 + t) of a small t rounds to 0, but is t to all digits.
+                let small = x.le(&constant(x, -20.0)?.broadcast_as(x.shape())?)?;
+                let away = either(x, &x.neg()?)?;
+                let bounded = either(&x.zeros_like()?, x)?.add(&(away.exp()? + 1.0)?.log()?)?;
+                small.where_cond(&either(x, &x.zeros_like()?)?.exp()?, &bounded)
+            }
+            // The exponential of what lies above 0 is not used, but if infinite would spoil the gradient.
+            Self::Elu => either(&(either(x, &x.zeros_like()?)?.exp()? - 1.0)?, x),
+            Self::LeakyRelu => either(&x.affine(LEAK, 0.0)?, x),
+        }
+    }
+}
+
+/// `gradient · f'(x)`.
+struct Slope(Activation);
+
+impl Kernel<2> for Slope {
+    const NAME: &'static str = "slope of an activation";
+
+    fn shape(&self, [x, _]: [&[usize]; 2]) -> RawResult<Vec<usize>> {
+        Ok(x.to_vec())
+    }
+
+    fn compute<T: Real>(&self, [x, gradient]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
+        with_functions!(self.0, T, |value, slope| map2(x.values, gradient.values, out, |x, gradient| {
+            gradient * slope(x)
+        }));
+        Ok(())
+    }
+}
+
+impl Tensor {
+    /// An activation of each number.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if the device fails.
+    pub fn activate(&self, activation: Activation) -> Result<Self, ModelsError> {
+        Ok(Self(apply1(activation, [&self.0])?))
+    }
+}

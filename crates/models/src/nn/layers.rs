@@ -1,0 +1,205 @@
+use candle_core::Var;
+use cistron_core::Stream;
+
+use super::ConvShape;
+use super::norm::normalised_batch;
+use super::parameters::{Scope, Start, overwrite};
+use super::tensor::Tensor;
+use crate::ModelsError;
+
+/// Whether a network is being trained, and with which random numbers.
+#[derive(Debug)]
+pub enum Pass {
+    /// Dropout is off, batch normalisation uses the running statistics.
+    Evaluation,
+    /// Dropout draws from the stream, batch normalisation uses and follows the batch.
+    Training(Box<Stream>),
+}
+
+/// `x Wᵀ + b` over the last axis, parameters `weight` (O, I) and `bias` (O).
+#[derive(Debug)]
+pub struct LinearLayer {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl LinearLayer {
+    /// Starts as `torch.nn.Linear`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if a name is taken or the device fails.
+    pub fn new(scope: &mut Scope<'_>, inputs: usize, outputs: usize) -> Result<Self, ModelsError> {
+        let start = Start::fan_in(inputs);
+        let weight = scope.parameter("weight", &[outputs, inputs], start)?;
+        Ok(Self { weight, bias: scope.parameter("bias", &[outputs], start)? })
+    }
+
+    /// (…, I) to (…, O).
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// Convolution along positions, parameters `weight` (O, C / groups, taps) and `bias` (O).
+#[derive(Debug)]
+pub struct ConvLayer {
+    weight: Tensor,
+    bias: Tensor,
+    shape: ConvShape,
+}
+
+impl ConvLayer {
+    /// Starts as `torch.nn.Conv1d`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if a name is taken or the device fails.
+    pub fn new(
+        scope: &mut Scope<'_>,
+        (inputs, outputs): (usize, usize),
+        taps: usize,
+        shape: ConvShape,
+    ) -> Result<Self, ModelsError> {
+        let inputs = inputs / shape.groups.max(1);
+        let start = Start::fan_in(inputs * taps);
+        let weight = scope.parameter("weight", &[outputs, inputs, taps], start)?;
+        Ok(Self { weight, bias: scope.parameter("bias", &[outputs], start)?, shape })
+    }
+
+    /// (B, L, C) to (B, L', O).
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
+        x.conv(&self.weight, self.shape)?.shift(&self.bias)
+    }
+}
+
+/// Normalisation of each channel over a batch, parameters `weight`, `bias`, `running_mean`, `running_var` (C).
+#[derive(Debug)]
+pub struct BatchNormLayer {
+    scale: Tensor,
+    shift: Tensor,
+    mean: Var,
+    variance: Var,
+}
+
+impl BatchNormLayer {
+    const EPSILON: f64 = 1e-5;
+    /// The weight of a batch in the running statistics.
+    const MOMENTUM: f64 = 0.1;
+
+    /// Starts as `torch.nn.BatchNorm1d`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if a name is taken or the device fails.
+    pub fn new(scope: &mut Scope<'_>, channels: usize) -> Result<Self, ModelsError> {
+        Ok(Self {
+            scale: scope.parameter("weight", &[channels], Start::Constant(1.0))?,
+            shift: scope.parameter("bias", &[channels], Start::Constant(0.0))?,
+            mean: scope.buffer("running_mean", &[channels], 0.0)?,
+            variance: scope.buffer("running_var", &[channels], 1.0)?,
+        })
+    }
+
+    /// (…, C) to the same shape. In training the running statistics take a tenth of the batch's, its variance as
+    /// estimated from the rows (divided by one less than their number).
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails; [`ModelsError::Data`] to train with one row.
+    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, ModelsError> {
+        let Pass::Training(_) = pass else { return self.evaluate(x) };
+        let (out, statistics) = normalised_batch(x, &self.scale, &self.shift, Self::EPSILON)?;
+        let unbiased = statistics.rows as f64 / (statistics.rows as f64 - 1.0);
+        follow(&self.mean, &statistics.mean, 1.0)?;
+        follow(&self.variance, &statistics.variance, unbiased)?;
+        Ok(out)
+    }
+
+    /// One scale and shift a channel.
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
+        let (mean, variance) =
+            (Tensor(self.mean.as_tensor().clone()), Tensor(self.variance.as_tensor().clone()));
+        let inverse = Tensor((variance.0.affine(1.0, Self::EPSILON)?.sqrt()?.recip())?);
+        let factor = self.scale.mul(&inverse)?;
+        let constant = self.shift.sub(&mean.mul(&factor)?)?;
+        x.scale_shift(&factor, &constant)
+    }
+}
+
+fn follow(running: &Var, batch: &[f64], factor: f64) -> Result<(), ModelsError> {
+    let old = Tensor(running.as_tensor().clone()).to_f64()?;
+    let share = BatchNormLayer::MOMENTUM;
+    let new = old.iter().zip(batch).map(|(old, new)| (1.0 - share) * old + share * factor * new);
+    overwrite(running, new.collect())
+}
+
+/// Normalisation of each row, parameters `weight` and `bias` (C).
+#[derive(Debug)]
+pub struct LayerNormLayer {
+    scale: Tensor,
+    shift: Tensor,
+}
+
+impl LayerNormLayer {
+    const EPSILON: f64 = 1e-5;
+
+    /// Starts as `torch.nn.LayerNorm`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if a name is taken or the device fails.
+    pub fn new(scope: &mut Scope<'_>, channels: usize) -> Result<Self, ModelsError> {
+        let scale = scope.parameter("weight", &[channels], Start::Constant(1.0))?;
+        Ok(Self { scale, shift: scope.parameter("bias", &[channels], Start::Constant(0.0))? })
+    }
+
+    /// (…, C) to the same shape.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
+        x.layer_norm(&self.scale, &self.shift, Self::EPSILON)
+    }
+}
+
+impl Tensor {
+    /// In training, each number is 0 with this probability and else scaled up so that the mean stays.
+    ///
+    /// # Errors
+    /// [`ModelsError::Option`] for a probability outside 0..1, [`ModelsError::Tensor`] if the device fails.
+    pub fn dropout(&self, probability: f64, pass: &mut Pass) -> Result<Self, ModelsError> {
+        if !(0.0..1.0).contains(&probability) {
+            return Err(ModelsError::Option {
+                option: "dropout",
+                found: probability.to_string(),
+                expected: "a probability below 1".to_owned(),
+            });
+        }
+        let Pass::Training(stream) = pass else { return Ok(self.clone()) };
+        if probability == 0.0 {
+            return Ok(self.clone());
+        }
+        let kept = 1.0 / (1.0 - probability);
+        let count = self.shape().iter().product();
+        let mask = (0..count).map(|_| if stream.uniform() < probability { 0.0 } else { kept }).collect();
+        let mask = Self(self.0.zeros_like()?).filled(mask)?;
+        self.mul(&mask)
+    }
+
+    /// Other values in this shape, precision and device.
+    fn filled(&self, values: Vec<f64>) -> Result<Self, ModelsError> {
+        let raw = candle_core::Tensor::from_vec(values, self.0.shape(), &candle_core::Device::Cpu)?;
+        Ok(Self(raw.to_dtype(self.0.dtype())?.to_device(self.0.device())?))
+    }
+
+    /// x + b over the last axis: x (…, C), b (C).
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn shift(&self, bias: &Self) -> Result<Self, ModelsError> {
+        let ones = bias.filled(vec![1.0; bias.shape().iter().product()])?;
+        self.scale_shift(&ones, bias)
+    }
+}

@@ -1,0 +1,153 @@
+use candle_core::bail;
+
+use super::Real;
+use super::kernel::{Kernel, View, apply2, apply3, gradient1, gradient2, wants_gradient};
+use super::matrix::{matrix, matrix_mut, product};
+use super::tensor::{Raw, RawResult, Tensor, rows_and_width};
+use super::vector::column_sums2;
+use crate::ModelsError;
+
+/// `x Wᵀ + b` over the last axis.
+pub(super) struct Linear;
+
+/// `x Wᵀ` over the last axis.
+pub(super) struct LinearWithoutBias;
+
+/// The gradient by x: `g W`.
+struct LinearByInput;
+
+/// The gradient by W: `gᵀ x`.
+struct LinearByWeight;
+
+/// The sum over all axes but the last.
+pub(super) struct ColumnSums;
+
+fn output_shape(x: &[usize], weight: &[usize]) -> RawResult<Vec<usize>> {
+    match (x, weight) {
+        ([rows @ .., width], [outputs, inputs]) if width == inputs => {
+            Ok(rows.iter().chain([outputs]).copied().collect())
+        }
+        _ => bail!("a linear layer with weights of shape {weight:?} takes no input of shape {x:?}"),
+    }
+}
+
+fn input_by_weight<T: Real>(x: View<'_, T>, weight: View<'_, T>, keep: T, out: &mut [T]) -> RawResult<()> {
+    let (outputs, inputs) = rows_and_width(weight.dims);
+    let weight = matrix(weight.values, inputs)?;
+    product(matrix(x.values, inputs)?, weight.t(), keep, matrix_mut(out, outputs)?);
+    Ok(())
+}
+
+impl Kernel<3> for Linear {
+    const NAME: &'static str = "linear";
+
+    fn shape(&self, [x, weight, bias]: [&[usize]; 3]) -> RawResult<Vec<usize>> {
+        let shape = output_shape(x, weight)?;
+        if bias != [weight[0]] {
+            bail!("a linear layer with weights of shape {weight:?} takes no bias of shape {bias:?}");
+        }
+        Ok(shape)
+    }
+
+    fn compute<T: Real>(&self, [x, weight, bias]: [View<'_, T>; 3], out: &mut [T]) -> RawResult<()> {
+        out.chunks_exact_mut(bias.values.len().max(1)).for_each(|row| row.copy_from_slice(bias.values));
+        input_by_weight(x, weight, T::one(), out)
+    }
+
+    fn backward(&self, [x, weight, _]: [&Raw; 3], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 3]> {
+        let [by_x, by_weight] = gradients(x, weight, gradient)?;
+        Ok([by_x, by_weight, Some(gradient1(ColumnSums, [gradient])?)])
+    }
+
+    fn composed(&self, [x, weight, bias]: [&Raw; 3]) -> RawResult<Raw> {
+        LinearWithoutBias.composed([x, weight])?.broadcast_add(bias)
+    }
+}
+
+impl Kernel<2> for LinearWithoutBias {
+    const NAME: &'static str = "linear";
+
+    fn shape(&self, [x, weight]: [&[usize]; 2]) -> RawResult<Vec<usize>> {
+        output_shape(x, weight)
+    }
+
+    fn compute<T: Real>(&self, [x, weight]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
+        input_by_weight(x, weight, T::zero(), out)
+    }
+
+    fn backward(&self, [x, weight]: [&Raw; 2], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 2]> {
+        gradients(x, weight, gradient)
+    }
+
+    fn composed(&self, [x, weight]: [&Raw; 2]) -> RawResult<Raw> {
+        let shape = output_shape(x.dims(), weight.dims())?;
+        let (rows, width) = rows_and_width(x.dims());
+        // Two axes and no gaps: the product is wrong for some others.
+        x.contiguous()?.reshape((rows, width))?.matmul(&weight.t()?)?.reshape(shape)
+    }
+}
+
+fn gradients(x: &Raw, weight: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 2]> {
+    let by_x = wants_gradient(x).then(|| gradient2(LinearByInput, [gradient, weight])).transpose()?;
+    let by_weight = wants_gradient(weight).then(|| gradient2(LinearByWeight, [gradient, x])).transpose()?;
+    Ok([by_x, by_weight])
+}
+
+impl Kernel<2> for LinearByInput {
+    const NAME: &'static str = "gradient of a linear layer by its input";
+
+    fn shape(&self, [gradient, weight]: [&[usize]; 2]) -> RawResult<Vec<usize>> {
+        let (rows, (_, inputs)) = (&gradient[..gradient.len() - 1], rows_and_width(weight));
+        Ok(rows.iter().copied().chain([inputs]).collect())
+    }
+
+    fn compute<T: Real>(&self, [gradient, weight]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
+        let (outputs, inputs) = rows_and_width(weight.dims);
+        let weight = matrix(weight.values, inputs)?;
+        product(matrix(gradient.values, outputs)?, weight, T::zero(), matrix_mut(out, inputs)?);
+        Ok(())
+    }
+}
+
+impl Kernel<2> for LinearByWeight {
+    const NAME: &'static str = "gradient of a linear layer by its weights";
+
+    fn shape(&self, [gradient, x]: [&[usize]; 2]) -> RawResult<Vec<usize>> {
+        Ok(vec![rows_and_width(gradient).1, rows_and_width(x).1])
+    }
+
+    fn compute<T: Real>(&self, [gradient, x]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
+        let (outputs, inputs) = (rows_and_width(gradient.dims).1, rows_and_width(x.dims).1);
+        let gradient = matrix(gradient.values, outputs)?;
+        product(gradient.t(), matrix(x.values, inputs)?, T::zero(), matrix_mut(out, inputs)?);
+        Ok(())
+    }
+}
+
+impl Kernel<1> for ColumnSums {
+    const NAME: &'static str = "column sums";
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> RawResult<Vec<usize>> {
+        Ok(vec![rows_and_width(x).1])
+    }
+
+    fn compute<T: Real>(&self, [x]: [View<'_, T>; 1], out: &mut [T]) -> RawResult<()> {
+        let sums = column_sums2(x.values, x.values, out.len(), |_, x, _| x);
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::of(sum));
+        Ok(())
+    }
+}
+
+impl Tensor {
+    /// `x Wᵀ + b` over the last axis: x (…, I), W (O, I), b (O), result (…, O).
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Result<Self, ModelsError> {
+        let raw = match bias {
+            Some(bias) => apply3(Linear, [&self.0, &weight.0, &bias.0])?,
+            None => apply2(LinearWithoutBias, [&self.0, &weight.0])?,
+        };
+        Ok(Self(raw))
+    }
+}
