@@ -24,7 +24,7 @@ pub struct Matrix<'a> {
 }
 
 /// The width of a letter of a name, by estimate.
-const LETTER: f64 = 6.2;
+const LETTER: f64 = 7.8;
 /// The area that cells share.
 const AREA: f64 = 640.0;
 const WIDEST_CELL: f64 = 34.0;
@@ -75,7 +75,7 @@ fn draw(matrix: &Matrix<'_>) -> String {
     let (width, height) = (cell * matrix.columns.len() as f64, cell * matrix.rows.len() as f64);
     let page = (left + width + MARGIN).max(320.0);
     let lines = title_lines(matrix.title, page - 2.0 * MARGIN);
-    let top = title_height(&lines) + 18.0 + above;
+    let top = title_height(&lines) + 22.0 + above;
     let mut svg = Svg::new(page, top + height + MARGIN, matrix.title);
     svg.title(MARGIN, &lines);
     let largest =
