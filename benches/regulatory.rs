@@ -10,10 +10,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
-use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use benchmarks::cpu_seconds;
 use cistron_core::{Alphabet, Run, Sequence, Shard, area_under_roc, average_precision, midranks};
 use cistron_effects::{SaturationOptions, SaturationPlan, attributions};
 use cistron_encode::SequenceBatch;
@@ -133,17 +133,6 @@ fn train(
     let options = ProbeTraining { kind, target, ..ProbeTraining::default() };
     let trained = train_probe(&training, &validation, &options, Run::default())?;
     Ok((trained, cpu_seconds() - start))
-}
-
-/// The CPU seconds of this process, to the hundredth; NaN where the system does not say.
-fn cpu_seconds() -> f64 {
-    let ticks = |text: String| {
-        // Fields 14 and 15; the second, the program's name, may hold blanks but ends with the last bracket.
-        let fields: Vec<f64> =
-            text.rsplit(')').next()?.split_whitespace().filter_map(|field| field.parse().ok()).collect();
-        Some((fields.get(10)? + fields.get(11)?) / 100.0)
-    };
-    fs::read_to_string("/proc/self/stat").ok().and_then(ticks).unwrap_or(f64::NAN)
 }
 
 /// Prints a row for each kind of probe and returns the last, which sees the most.

@@ -50,7 +50,7 @@ enum Task {
     },
     /// Check the book, and build it if mdbook is there.
     Docs,
-    /// Train probes on real data and write the table into the book.
+    /// Train probes and name seqlets on real data, and write tables and pictures into the book.
     Proof,
 }
 

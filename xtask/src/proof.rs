@@ -1,23 +1,23 @@
-//! The proof on real data: probes trained on measured promoters, as a page of the book.
+//! The proof on real data: probes trained on measured promoters, and factors that name measured effects, as a page of
+//! the book.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::bench::{machine, release};
 use crate::run::output;
 use crate::workspace::{Workspace, folder_of};
 
-/// Runs the benchmark `regulatory` and writes its tables into the book.
+/// Runs the benchmarks `regulatory` and `measured` and writes their tables and pictures into the book.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let data = folder_of("CISTRON_DATA")?;
-    if !workspace.root.join("benches/regulatory.rs").is_file() {
-        bail!("there is no benchmark `regulatory` yet");
-    }
-    let mut program = release(workspace, "regulatory")?;
-    let tables = output(program.arg(data.join("regulatory")))?;
-    let page = workspace.root.join("docs/src/proof.md");
-    let text = format!("{}\n\n{}\n\nMachine: {}.\n", HEAD.trim(), tables.trim_end(), machine());
+    let book = workspace.root.join("docs/src");
+    let probes = output(release(workspace, "regulatory")?.arg(data.join("regulatory")))?;
+    let factors = output(release(workspace, "measured")?.arg(&data).arg(book.join("images")))?;
+    let page = book.join("proof.md");
+    let (head, probes, factors) = (HEAD.trim(), probes.trim_end(), factors.trim_end());
+    let text = format!("{head}\n\n{probes}\n\n{factors}\n\nMachine: {}.\n", machine());
     std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
-    println!("{tables}");
+    println!("{probes}\n\n{factors}");
     println!("wrote {}", workspace.relative(&page));
     Ok(())
 }
@@ -25,5 +25,5 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 const HEAD: &str = "
 # Proof on real data
 
-What the models reach on measured sequences. `cargo xtask proof` writes this page from the data that `CISTRON_DATA` names.
+What models and motifs find in measured sequences. `cargo xtask proof` writes this page from the data that `CISTRON_DATA` names.
 ";

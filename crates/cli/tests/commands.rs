@@ -32,6 +32,8 @@ fn every_command_explains_itself_with_an_example() {
         "seqlets count",
         "seqlets pairs",
         "seqlets spacing",
+        "seqlets sites",
+        "seqlets logo",
         "kmer train",
         "kmer simulate",
         "kmer denoise",
@@ -490,4 +492,67 @@ fn annotations_become_sparse_tables() {
     bench.write("bad.tsv", "example\tmotif\tstart\tend\nx\tm\t5\tq\n");
     let ran = bench.run("seqlets spacing bad.tsv");
     assert!(ran.stderr.contains("bad.tsv:2:4: found `q`, expected a position"), "{}", ran.stderr);
+}
+
+#[test]
+fn pairs_and_spacings_stand_beside_what_chance_gives() {
+    let bench = Bench::new();
+    let mut rows = String::from("example\tmotif\tstart\tend\tstrand\n");
+    let mut examples = String::new();
+    for i in 0..20 {
+        examples += &format!("e{i}\t300\n");
+        if i < 6 {
+            rows += &format!(
+                "e{i}\tA\t{}\t{}\t+\ne{i}\tB\t{}\t{}\t-\n",
+                9 * i,
+                9 * i + 8,
+                9 * i + 12,
+                9 * i + 20
+            );
+        }
+    }
+    bench.write("found.tsv", rows);
+    bench.write("examples.tsv", examples);
+    let table = bench.ok("seqlets pairs found.tsv --enrichment --examples examples.tsv");
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split('\t').collect();
+    assert_eq!(&row[..4], ["A", "B", "6", "1.8"]);
+    // All six of one in the six of the other: one in C(20, 6).
+    assert!((row[4].parse::<f64>().unwrap() * 38_760.0 - 1.0).abs() < 1e-9, "{table}");
+    let table = bench.ok("seqlets spacing found.tsv --enrichment --orientation --examples examples.tsv");
+    assert!(
+        table.starts_with("motif_a\tmotif_b\torientation\tdistance\tcount\texpected\tp_value\tq_value\n")
+    );
+    assert!(table.contains("A\tB\tconvergent\t4\t6\t0.0"), "{table}");
+    bench.ok("seqlets spacing found.tsv --dense --max-distance 50 -o dense.npz");
+    let refuse = |arguments: &str, code: i32, expected: &str| {
+        let ran = bench.run(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
+    };
+    refuse(
+        "seqlets spacing found.tsv --dense --max-distance 50 --max-memory 1599 -o d.npz",
+        2,
+        "an array of shape [2, 2, 50] takes 1600 bytes, expected at most 1599",
+    );
+    refuse("seqlets spacing found.tsv --enrichment --overlaps zero", 2, "expected no --overlaps zero");
+    bench.write("short.tsv", "e0\n");
+    refuse("seqlets count found.tsv --examples short.tsv", 1, "example `e1` is not in short.tsv (it has 1)");
+}
+
+#[test]
+fn overlapping_annotations_become_sites_and_pictures() {
+    let bench = Bench::new();
+    bench.write(
+        "hits.tsv",
+        "example\tmotif\tstart\tend\tp_value\n0\tA\t10\t20\t1e-3\n0\tB\t11\t20\t1e-5\n0\tC\t40\t50\t0.1\n",
+    );
+    let table = bench.ok("seqlets sites hits.tsv");
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert_eq!(rows, ["0\tB\t11\t20\t.\t\t0.00001\t\tA", "0\tC\t40\t50\t.\t\t0.1\t\t"]);
+    bench.ok("demo --out-dir demo");
+    bench.ok("genome onehot demo/genome.fa --bed demo/positives.bed --width 200 -o x.npz");
+    bench.ok(
+        "seqlets logo demo/effects/attributions_positives.npz --example 0 --start 0 --end 60 --sequences x.npz \
+         --annotations hits.tsv -o logo.svg",
+    );
 }

@@ -1,11 +1,27 @@
-//! Where motifs stand, and how often: counts, pairs and spacings as sparse tables.
+//! Where motifs stand: a table of annotations, whatever found them, and what is asked of it.
 
-use std::collections::BTreeMap;
+mod contribution;
+mod count;
+mod enrichment;
+mod order;
+mod site;
+mod spacing;
+mod sum;
+mod tail;
 
-use crate::MotifError;
+use cistron_core::Strand;
 
-/// A motif that was found in an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+use crate::{Hit, MotifError, MotifMatch, Seqlet};
+pub use contribution::{ContributionOptions, contribution_hits};
+pub use count::{PairCounting, PairOrder, count_annotations, count_pairs};
+pub use enrichment::{Enrichment, pair_enrichment, spacing_enrichment};
+pub use order::AnnotationOrder;
+pub use site::{Site, SiteOptions};
+use spacing::for_each_pair;
+pub use spacing::{Orientation, Orientations, OverlapRule, Spacing, SpacingOptions, count_spacings};
+
+/// A motif that was found in an example: one row of [`Annotations`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "plain data")]
 pub struct Annotation {
     /// Which example, from 0.
@@ -14,236 +30,317 @@ pub struct Annotation {
     pub motif: u32,
     /// The first position, 0-based.
     pub start: u32,
-    /// One past the last position.
+    /// One past the last position; not below `start`.
     pub end: u32,
+    /// The strand of the motif; `None` where it has none or is not known.
+    pub strand: Option<Strand>,
+    /// How well the motif fits, in the units of what found it; NaN if not known.
+    pub score: f64,
+    /// How likely chance fits as well; NaN if not known.
+    pub p_value: f64,
+    /// The sum of the attributions of its positions; NaN if not known.
+    pub attribution: f64,
 }
 
-/// How often each motif was found in each example: `(example, motif)` to count, in this order; no row is 0.
-///
-/// Counts are 64 bits wide; the peer's are 8 and wrap.
-///
-/// Source: `count_annotations` of tangermeme 1.6.0.
-///
-/// ```
-/// use cistron_motif::{Annotation, count_annotations};
-///
-/// let annotation = |motif| Annotation { example: 0, motif, start: 0, end: 5 };
-/// let counts = count_annotations(&[annotation(2), annotation(1), annotation(2)]);
-/// assert_eq!(counts.into_iter().collect::<Vec<_>>(), [((0, 1), 1), ((0, 2), 2)]);
-/// ```
-pub fn count_annotations(annotations: &[Annotation]) -> BTreeMap<(u32, u32), u64> {
-    let mut counts = BTreeMap::new();
-    for annotation in annotations {
-        *counts.entry((annotation.example, annotation.motif)).or_default() += 1;
+impl Annotation {
+    /// A span that a motif names, of which nothing else is known.
+    pub fn new(example: u32, motif: u32, start: u32, end: u32) -> Self {
+        let unknown = f64::NAN;
+        Self {
+            example,
+            motif,
+            start,
+            end,
+            strand: None,
+            score: unknown,
+            p_value: unknown,
+            attribution: unknown,
+        }
     }
-    counts
-}
 
-/// Which of the two motifs of a pair is named first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PairOrder {
-    /// The one with the lower index; a pair is listed once.
-    #[default]
-    ByIndex,
-    /// The one that begins further left; of equal starts, the later one in the list.
-    ByPosition,
-}
-
-/// Which pairs of an example count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PairCounting {
-    /// Two different motifs that are both there, once an example.
-    #[default]
-    OncePerExample,
-    /// Every two annotations, two of one motif included.
-    Every,
-}
-
-/// How often two motifs were found in one example: `(motif, motif)` to count.
-///
-/// By position, a pair that is counted once an example counts once for each order that occurs in it.
-///
-/// **Cost**: time O(n²) for the n annotations of each example.
-///
-/// Source: `pairwise_annotations` of tangermeme 1.6.0 (`unique` and not).
-///
-/// ```
-/// use cistron_motif::{Annotation, PairCounting, PairOrder, count_pairs};
-///
-/// let annotation = |motif, start| Annotation { example: 0, motif, start, end: start + 5 };
-/// let found = [annotation(2, 0), annotation(1, 9), annotation(2, 20)];
-/// let pairs = count_pairs(&found, PairCounting::Every, PairOrder::ByIndex);
-/// assert_eq!(pairs.into_iter().collect::<Vec<_>>(), [((1, 2), 2), ((2, 2), 1)]);
-/// ```
-pub fn count_pairs(
-    annotations: &[Annotation],
-    counting: PairCounting,
-    order: PairOrder,
-) -> BTreeMap<(u32, u32), u64> {
-    let mut counts = BTreeMap::new();
-    for_each_example(annotations, |found| {
-        let mut pairs: Vec<(u32, u32)> = Vec::new();
-        for_each_pair(found, |left, right| {
-            let (a, b) = (left.motif, right.motif);
-            pairs.push(if order == PairOrder::ByIndex { (a.min(b), a.max(b)) } else { (a, b) });
-        });
-        if counting == PairCounting::OncePerExample {
-            pairs.retain(|(a, b)| a != b);
-            pairs.sort_unstable();
-            pairs.dedup();
-        }
-        for pair in pairs {
-            *counts.entry(pair).or_default() += 1;
-        }
-    });
-    counts
-}
-
-/// What is done with two annotations that overlap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OverlapRule {
-    /// Their distance is negative.
-    #[default]
-    Signed,
-    /// Their distance is 0.
-    Zero,
-    /// They are no pair.
-    Skip,
-    /// They are an error, as for the peer.
-    Refuse,
-}
-
-/// How often two motifs were found at each distance: `(motif, motif, distance)` to count.
-///
-/// The distance is the right one's start less the left one's end; distances of `max_distance` and more are left
-/// out. The table is sparse: it has a row for each distance that occurs, not for each that could.
-///
-/// Source: `pairwise_annotations_spacing` of tangermeme 1.6.0, which refuses overlaps.
-///
-/// # Errors
-/// [`MotifError::Overlap`] for two annotations that overlap, where the rule refuses them.
-///
-/// ```
-/// use cistron_motif::{Annotation, OverlapRule, PairOrder, count_spacings};
-///
-/// let annotation = |motif, start| Annotation { example: 0, motif, start, end: start + 5 };
-/// let found = [annotation(0, 10), annotation(1, 3)];
-/// let spacings = count_spacings(&found, 100, OverlapRule::Signed, PairOrder::ByPosition)?;
-/// assert_eq!(spacings.into_iter().collect::<Vec<_>>(), [((1, 0, 2), 1)]);
-/// # Ok::<(), cistron_motif::MotifError>(())
-/// ```
-pub fn count_spacings(
-    annotations: &[Annotation],
-    max_distance: u32,
-    overlaps: OverlapRule,
-    order: PairOrder,
-) -> Result<BTreeMap<(u32, u32, i64), u64>, MotifError> {
-    let mut counts = BTreeMap::new();
-    let mut refused = None;
-    for_each_example(annotations, |found| {
-        for_each_pair(found, |left, right| {
-            let mut distance = i64::from(right.start) - i64::from(left.end);
-            if distance >= i64::from(max_distance) {
-                return;
-            }
-            if distance < 0 {
-                match overlaps {
-                    OverlapRule::Signed => {}
-                    OverlapRule::Zero => distance = 0,
-                    OverlapRule::Skip => return,
-                    OverlapRule::Refuse => {
-                        refused.get_or_insert((*left, *right));
-                        return;
-                    }
-                }
-            }
-            let (a, b) = (left.motif, right.motif);
-            let (a, b) = if order == PairOrder::ByIndex { (a.min(b), a.max(b)) } else { (a, b) };
-            *counts.entry((a, b, distance)).or_default() += 1;
-        });
-    });
-    match refused {
-        Some((left, right)) => Err(MotifError::Overlap { left, right }),
-        None => Ok(counts),
+    /// Whether the two share a position of one example.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.example == other.example && self.start < other.end && other.start < self.end
     }
 }
 
-/// Calls `each` with the annotations of every example, in the order of the list.
-fn for_each_example(annotations: &[Annotation], mut each: impl FnMut(&[Annotation])) {
-    let mut sorted = annotations.to_vec();
-    sorted.sort_by_key(|annotation| annotation.example);
-    sorted.chunk_by(|a, b| a.example == b.example).for_each(&mut each);
+/// A table of annotations, column by column.
+///
+/// It comes from hits of a scan ([`from_hits`](Self::from_hits)), from seqlets and the motifs that name them
+/// ([`from_seqlets`](Self::from_seqlets)), from [`contribution_hits`](crate::contribution_hits), or row by row, from a
+/// BED file or by hand. What is asked of it does not depend on where it came from.
+///
+/// ```
+/// use cistron_motif::{Annotation, Annotations};
+///
+/// let found: Annotations = [Annotation::new(0, 7, 20, 27), Annotation::new(0, 3, 5, 12)].into_iter().collect();
+/// assert_eq!((found.len(), found.motifs()), (2, &[7, 3][..]));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Annotations {
+    examples: Vec<u32>,
+    motifs: Vec<u32>,
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+    strands: Vec<Option<Strand>>,
+    scores: Vec<f64>,
+    p_values: Vec<f64>,
+    attributions: Vec<f64>,
 }
 
-/// Calls `each` with every two annotations, the left one first: of equal starts, the later one in the list.
-fn for_each_pair<'a>(found: &'a [Annotation], mut each: impl FnMut(&'a Annotation, &'a Annotation)) {
-    for (i, first) in found.iter().enumerate() {
-        for second in &found[i + 1..] {
-            if first.start < second.start { each(first, second) } else { each(second, first) }
+impl Annotations {
+    /// A table without rows.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The hits of a scan, in their order.
+    ///
+    /// # Errors
+    /// [`MotifError::Annotation`] for a hit that ends beyond position 2³² - 1.
+    pub fn from_hits(hits: &[Hit]) -> Result<Self, MotifError> {
+        let mut table = Self::new();
+        for (row, hit) in hits.iter().enumerate() {
+            let (Ok(start), Ok(end)) = (u32::try_from(hit.start), u32::try_from(hit.end)) else {
+                let problem = format!("ends at {}, expected at most {}", hit.end, u32::MAX);
+                return Err(MotifError::Annotation { row, problem });
+            };
+            table.push(Annotation {
+                strand: Some(hit.strand),
+                score: hit.score,
+                p_value: hit.p_value,
+                ..Annotation::new(hit.example, hit.motif, start, end)
+            });
         }
+        Ok(table)
+    }
+
+    /// Seqlets named by the motifs that they match, best first: `names` holds the matches of each seqlet, as
+    /// [`compare_each`](crate::TomtomTargets::compare_each) gives them, of which the first counts.
+    ///
+    /// The span and the attribution are the seqlet's; score, p-value and strand those of the match. A seqlet that
+    /// matches nothing has no row.
+    ///
+    /// # Errors
+    /// [`MotifError::Annotation`] if there are not as many lists of matches as seqlets.
+    pub fn from_seqlets(seqlets: &[Seqlet], names: &[Vec<MotifMatch>]) -> Result<Self, MotifError> {
+        if seqlets.len() != names.len() {
+            let problem = format!("has no counterpart: {} seqlets, {} names", seqlets.len(), names.len());
+            return Err(MotifError::Annotation { row: seqlets.len().min(names.len()), problem });
+        }
+        let row = |(seqlet, names): (&Seqlet, &Vec<MotifMatch>)| {
+            let best = names.first()?;
+            Some(Annotation {
+                strand: Some(best.strand),
+                score: f64::from(best.score),
+                p_value: best.p_value,
+                attribution: seqlet.attribution,
+                ..Annotation::new(seqlet.example, u32::try_from(best.target).ok()?, seqlet.start, seqlet.end)
+            })
+        };
+        Ok(seqlets.iter().zip(names).filter_map(row).collect())
+    }
+
+    /// Adds a row at the end.
+    pub fn push(&mut self, row: Annotation) {
+        self.examples.push(row.example);
+        self.motifs.push(row.motif);
+        self.starts.push(row.start);
+        self.ends.push(row.end);
+        self.strands.push(row.strand);
+        self.scores.push(row.score);
+        self.p_values.push(row.p_value);
+        self.attributions.push(row.attribution);
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty()
+    }
+
+    /// A row, or `None` beyond the last.
+    pub fn get(&self, row: usize) -> Option<Annotation> {
+        (row < self.len()).then(|| self.row(row))
+    }
+
+    /// A row that is there.
+    fn row(&self, row: usize) -> Annotation {
+        Annotation {
+            example: self.examples[row],
+            motif: self.motifs[row],
+            start: self.starts[row],
+            end: self.ends[row],
+            strand: self.strands[row],
+            score: self.scores[row],
+            p_value: self.p_values[row],
+            attribution: self.attributions[row],
+        }
+    }
+
+    /// The rows in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Annotation> + '_ {
+        (0..self.len()).map(|row| self.row(row))
+    }
+
+    /// The example of each row.
+    pub fn examples(&self) -> &[u32] {
+        &self.examples
+    }
+
+    /// The motif of each row.
+    pub fn motifs(&self) -> &[u32] {
+        &self.motifs
+    }
+
+    /// The first position of each row.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
+    /// One past the last position of each row.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// The strand of each row, where it has one.
+    pub fn strands(&self) -> &[Option<Strand>] {
+        &self.strands
+    }
+
+    /// The score of each row; NaN if not known.
+    pub fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// The p-value of each row; NaN if not known.
+    pub fn p_values(&self) -> &[f64] {
+        &self.p_values
+    }
+
+    /// The attribution of each row; NaN if not known.
+    pub fn attributions(&self) -> &[f64] {
+        &self.attributions
+    }
+
+    /// The rows that satisfy a condition, in their order.
+    ///
+    /// ```
+    /// use cistron_motif::{Annotation, Annotations};
+    ///
+    /// let found: Annotations = (0..4).map(|motif| Annotation::new(0, motif, 0, 9)).collect();
+    /// assert_eq!(found.filter(|row| row.motif != 2).motifs(), [0, 1, 3]);
+    /// ```
+    #[must_use]
+    pub fn filter(&self, keep: impl FnMut(&Annotation) -> bool) -> Self {
+        self.iter().filter(keep).collect()
+    }
+
+    /// The rows of these numbers, in this order; those beyond the last are passed over.
+    #[must_use]
+    pub fn select(&self, rows: impl IntoIterator<Item = usize>) -> Self {
+        rows.into_iter().filter_map(|row| self.get(row)).collect()
+    }
+
+    /// Each motif's number replaced by that of its cluster.
+    ///
+    /// * `clusters` (M): the cluster of each motif
+    ///
+    /// # Errors
+    /// [`MotifError::Annotation`] for a motif without a cluster.
+    pub fn cluster(&self, clusters: &[u32]) -> Result<Self, MotifError> {
+        let motifs = self.clusters_of(clusters)?;
+        Ok(Self { motifs, ..self.clone() })
+    }
+
+    /// The cluster of each row's motif.
+    fn clusters_of(&self, clusters: &[u32]) -> Result<Vec<u32>, MotifError> {
+        let cluster = |(row, &motif): (usize, &u32)| {
+            clusters.get(motif as usize).copied().ok_or_else(|| MotifError::Annotation {
+                row,
+                problem: format!(
+                    "names motif {motif}, expected one of the {} with a cluster",
+                    clusters.len()
+                ),
+            })
+        };
+        self.motifs.iter().enumerate().map(cluster).collect()
+    }
+
+    /// The numbers of the rows of each example, in the order of the table; examples ascending.
+    fn rows_by_example(&self) -> Vec<u32> {
+        let mut rows: Vec<u32> = (0..self.len() as u32).collect();
+        if !self.examples.is_sorted() {
+            rows.sort_by_key(|&row| self.examples[row as usize]);
+        }
+        rows
+    }
+
+    /// Calls `each` with the annotations of every example, in the order of the table; examples ascending.
+    fn for_each_example(&self, mut each: impl FnMut(&[Annotation])) {
+        let rows = self.rows_by_example();
+        let mut found = Vec::new();
+        for rows in rows.chunk_by(|&a, &b| self.examples[a as usize] == self.examples[b as usize]) {
+            found.clear();
+            found.extend(rows.iter().map(|&row| self.row(row as usize)));
+            each(&found);
+        }
+    }
+}
+
+impl FromIterator<Annotation> for Annotations {
+    fn from_iter<I: IntoIterator<Item = Annotation>>(rows: I) -> Self {
+        let mut table = Self::new();
+        table.extend(rows);
+        table
+    }
+}
+
+impl Extend<Annotation> for Annotations {
+    fn extend<I: IntoIterator<Item = Annotation>>(&mut self, rows: I) {
+        rows.into_iter().for_each(|row| self.push(row));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn at(example: u32, motif: u32, start: u32, end: u32) -> Annotation {
-        Annotation { example, motif, start, end }
+    #[test]
+    fn hits_beyond_the_last_position_are_refused() {
+        let end = u64::from(u32::MAX);
+        let hit = |end: u64| Hit {
+            motif: 1,
+            example: 2,
+            start: end - 5,
+            end,
+            strand: Strand::Reverse,
+            score: 9.5,
+            p_value: 1e-5,
+        };
+        let row = Annotations::from_hits(&[hit(end)]).unwrap().get(0).unwrap();
+        assert_eq!((row.example, row.motif, row.end, row.strand), (2, 1, u32::MAX, Some(Strand::Reverse)));
+        assert_eq!((row.score, row.p_value), (9.5, 1e-5));
+        let error = Annotations::from_hits(&[hit(end), hit(end + 1)]).unwrap_err().to_string();
+        assert_eq!(error, "annotation 1 ends at 4294967296, expected at most 4294967295");
     }
 
     #[test]
-    fn spacings_of_the_published_example() {
-        // The tutorial's five spans, its text of 26 for FOS and JUND being a slip for 21.
-        let (fos, jund, etv6, ventx, jdp2) = (0, 1, 2, 3, 4);
-        let found = [
-            at(0, fos, 957, 972),
-            at(0, jund, 993, 1007),
-            at(0, etv6, 1028, 1044),
-            at(0, ventx, 927, 942),
-            at(0, jdp2, 1573, 1588),
-        ];
-        let spacings = count_spacings(&found, 150, OverlapRule::Refuse, PairOrder::ByPosition).unwrap();
-        let expected = [
-            ((fos, jund, 21), 1),
-            ((fos, etv6, 56), 1),
-            ((jund, etv6, 21), 1),
-            ((ventx, fos, 15), 1),
-            ((ventx, jund, 51), 1),
-            ((ventx, etv6, 86), 1),
-        ];
-        assert_eq!(spacings.into_iter().collect::<Vec<_>>(), expected);
+    fn a_motif_needs_a_cluster() {
+        let found: Annotations = [0, 2].map(|motif| Annotation::new(0, motif, 0, 5)).into_iter().collect();
+        assert_eq!(found.cluster(&[4, 9, 4]).unwrap().motifs(), [4, 4]);
+        let error = found.cluster(&[4, 9]).unwrap_err().to_string();
+        assert_eq!(error, "annotation 1 names motif 2, expected one of the 2 with a cluster");
     }
 
     #[test]
-    fn overlaps_follow_the_rule() {
-        let found = [at(0, 0, 0, 10), at(0, 1, 6, 12)];
-        let with = |rule| count_spacings(&found, 100, rule, PairOrder::ByIndex);
-        let distance = |rule| with(rule).unwrap().into_keys().map(|(_, _, d)| d).collect::<Vec<_>>();
-        assert_eq!(distance(OverlapRule::Signed), [-4]);
-        assert_eq!(distance(OverlapRule::Zero), [0]);
-        assert_eq!(distance(OverlapRule::Skip), []);
-        let error = with(OverlapRule::Refuse).unwrap_err().to_string();
-        assert_eq!(error, "motifs 0 at 0-10 and 1 at 6-12 of example 0 overlap, expected none to overlap");
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_examples_does_not_matter(
-            rows in prop::collection::vec((0_u32..4, 0_u32..5, 0_u32..60), 0..30), turn in 0_usize..30,
-        ) {
-            let found: Vec<Annotation> = rows.iter().map(|&(e, m, s)| at(e, m, s, s + 4)).collect();
-            let mut turned = found.clone();
-            turned.sort_by_key(|annotation| (annotation.example + turn as u32) % 4);
-            prop_assert_eq!(count_annotations(&found), count_annotations(&turned));
-            for counting in [PairCounting::OncePerExample, PairCounting::Every] {
-                let pairs = |list| count_pairs(list, counting, PairOrder::ByIndex);
-                prop_assert_eq!(pairs(&found[..]), pairs(&turned[..]));
-            }
-            let total: u64 = count_annotations(&found).values().sum();
-            prop_assert_eq!(total, found.len() as u64);
-        }
+    fn seqlets_and_names_are_as_many() {
+        let seqlet = Seqlet { example: 0, start: 3, end: 9, attribution: 1.0, p_value: 0.01 };
+        assert!(Annotations::from_seqlets(&[seqlet], &[]).is_err());
+        assert!(Annotations::from_seqlets(&[seqlet], &[vec![]]).unwrap().is_empty());
     }
 }

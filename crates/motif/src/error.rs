@@ -91,9 +91,17 @@ pub enum MotifError {
     )]
     Overlap {
         /// The one that begins further left.
-        left: Annotation,
+        left: Box<Annotation>,
         /// The other.
-        right: Annotation,
+        right: Box<Annotation>,
+    },
+    /// An annotation that does not fit what is asked of it.
+    #[error("annotation {row} {problem}")]
+    Annotation {
+        /// Its row, from 0.
+        row: usize,
+        /// What was found and what was expected.
+        problem: String,
     },
     /// What a caller's own source or sink reported.
     #[error(transparent)]

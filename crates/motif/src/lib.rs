@@ -17,7 +17,9 @@ mod set;
 mod tomtom;
 
 pub use annotation::{
-    Annotation, OverlapRule, PairCounting, PairOrder, count_annotations, count_pairs, count_spacings,
+    Annotation, AnnotationOrder, Annotations, ContributionOptions, Enrichment, Orientation, Orientations,
+    OverlapRule, PairCounting, PairOrder, Site, SiteOptions, Spacing, SpacingOptions, contribution_hits,
+    count_annotations, count_pairs, count_spacings, pair_enrichment, spacing_enrichment,
 };
 pub use background::Background;
 pub use error::MotifError;

@@ -1,8 +1,8 @@
 //! Pictures of sequence analyses as SVG text.
 //!
-//! Four pictures, each a plain struct of what to show and a function that returns the text of an SVG file:
+//! Five pictures, each a plain struct of what to show and a function that returns the text of an SVG file:
 //! [`delta_heat_map`] for saturation mutagenesis, [`logo`] for attributions and motifs, [`track`] for one value
-//! per position, and [`line_chart`] for curves such as those of training.
+//! per position or distance, [`matrix`] for counts of pairs, and [`line_chart`] for curves such as those of training.
 //!
 //! The text stands alone: no script, no outside font or picture, a white ground, a title for screen readers.
 //! The same input gives the same bytes. Nothing here knows genomes, models or motifs; values come as slices.
@@ -28,6 +28,7 @@ mod error;
 mod heatmap;
 mod letters;
 mod logo;
+mod matrix;
 mod strips;
 mod svg;
 mod ticks;
@@ -36,5 +37,6 @@ mod track;
 pub use chart::{LineChart, Series, line_chart};
 pub use error::PlotError;
 pub use heatmap::{DeltaHeatMap, delta_heat_map};
-pub use logo::{Logo, logo};
+pub use logo::{Logo, LogoSpan, logo};
+pub use matrix::{Matrix, matrix};
 pub use track::{Mark, Track, track};

@@ -1,4 +1,5 @@
 mod glyph;
+mod spans;
 
 use std::num::NonZeroUsize;
 
@@ -9,6 +10,8 @@ use crate::letters::{check_values, count_positions, row_letters};
 use crate::strips::Strips;
 use crate::svg::{Num, Svg, title_height, title_lines};
 use crate::ticks::{Ticks, nice_limits};
+use spans::Lanes;
+pub use spans::LogoSpan;
 
 /// Letters stacked at each position, as high as their values: attributions, or the information of a motif.
 ///
@@ -31,6 +34,8 @@ pub struct Logo<'a> {
     pub first_position: i64,
     /// Positions a strip; by default about 100, more where that would give over ten strips.
     pub positions_per_strip: Option<NonZeroUsize>,
+    /// Named stretches drawn as bars below the letters; none by default.
+    pub spans: &'a [LogoSpan<'a>],
 }
 
 impl Default for Logo<'_> {
@@ -42,6 +47,7 @@ impl Default for Logo<'_> {
             value_label: "",
             first_position: 0,
             positions_per_strip: None,
+            spans: &[],
         }
     }
 }
@@ -51,6 +57,8 @@ impl Default for Logo<'_> {
 /// * letters above 0 are stacked upward and letters below 0 downward, the largest furthest from the axis
 /// * all strips share one scale
 /// * A, C, G, T and U are outlines; other letters are set from the viewer's font and stretched
+/// * spans are bars in lanes, so that no two labels meet; one that goes on beyond its strip is drawn as far as the
+///   strip goes and marked by `…`; what has no room below twelve lanes, or lies beside the picture, is counted in a note
 ///
 /// # Errors
 /// [`PlotError::Empty`] without heights or letters, [`PlotError::Length`] if they do not fit,
@@ -83,6 +91,7 @@ pub fn logo(logo: &Logo<'_>) -> Result<String, PlotError> {
         y,
         ticks: Ticks::new(y.0, y.1, 4),
         strips: Strips::new(positions, chosen, logo.first_position, WIDEST_LETTER),
+        spans: logo.spans,
     };
     Ok(frame.draw(logo.title, logo.value_label))
 }
@@ -93,6 +102,8 @@ const NARROWEST: f64 = 300.0;
 const STRIP: f64 = 90.0;
 const PITCH: f64 = STRIP + 36.0;
 const WIDEST_LETTER: f64 = 30.0;
+/// Room for a note below all strips.
+const NOTE: f64 = 18.0;
 /// The share of a column that its letter fills.
 const LETTER_SHARE: f64 = 0.94;
 /// Letters lower than this many pixels would not show.
@@ -105,6 +116,7 @@ struct Frame<'a> {
     y: (f64, f64),
     ticks: Ticks,
     strips: Strips,
+    spans: &'a [LogoSpan<'a>],
 }
 
 impl Frame<'_> {
@@ -112,13 +124,29 @@ impl Frame<'_> {
         let width = LEFT + RIGHT + self.strips.width().max(NARROWEST);
         let lines = title_lines(title, width - LEFT);
         let top = title_height(&lines) + 6.0;
-        let count = self.strips.count();
-        let mut svg = Svg::new(width, top + PITCH * count as f64, title);
+        let strips: Vec<(usize, usize)> = (0..self.strips.count())
+            .map(|strip| strip * self.strips.per_strip)
+            .map(|start| (start, self.strips.per_strip.min(self.strips.positions - start)))
+            .collect();
+        let lanes: Vec<Lanes> =
+            strips.iter().map(|&(start, n)| Lanes::new(self.spans, &self.strips, start, n)).collect();
+        let outside = spans::outside(self.spans, &self.strips);
+        let height = strips.len() as f64 * PITCH + lanes.iter().map(Lanes::height).sum::<f64>();
+        let note = if outside > 0 { NOTE } else { 0.0 };
+        let mut svg = Svg::new(width, top + height + note, title);
         svg.title(LEFT, &lines);
-        for strip in 0..count {
-            self.strip(&mut svg, top + PITCH * strip as f64, strip);
+        let mut y = top;
+        for (&(start, n), lanes) in strips.iter().zip(&lanes) {
+            self.strip(&mut svg, y, start, n);
+            lanes.draw(&mut svg, (LEFT, y + PITCH - 6.0));
+            y += PITCH + lanes.height();
         }
-        let height = PITCH * count as f64 - (PITCH - STRIP);
+        if outside > 0 {
+            let text = format!("{outside} beside these positions");
+            svg.text((LEFT, top + height + 8.0), "font-size=\"10\" fill=\"#777\"", text);
+        }
+        // The label stands beside the letters, not beside what is named below the last of them.
+        let height = height - (PITCH - STRIP) - lanes.last().map_or(0.0, Lanes::height);
         svg.upward((14.0, top + height / 2.0), height + 20.0, &self.ticks.axis_title(value_label));
         svg.finish()
     }
@@ -127,9 +155,8 @@ impl Frame<'_> {
         top + (self.y.1 - value) / (self.y.1 - self.y.0) * STRIP
     }
 
-    fn strip(&self, svg: &mut Svg, top: f64, strip: usize) {
-        let start = strip * self.strips.per_strip;
-        let n = self.strips.per_strip.min(self.strips.positions - start);
+    /// `n` positions from `start`.
+    fn strip(&self, svg: &mut Svg, top: f64, start: usize, n: usize) {
         let width = self.strips.cell * n as f64;
         let ticks = self
             .ticks

@@ -1,8 +1,12 @@
-//! `cistron seqlets`: call, annotate, count, pairs, spacing.
+//! `cistron seqlets`: call, annotate, count, pairs, spacing, sites, logo.
 
 mod annotate;
 mod call;
+mod counts;
+mod dense;
+mod logo;
 mod part;
+mod sites;
 mod table;
 
 use clap::Subcommand;
@@ -26,21 +30,33 @@ pub(crate) enum Command {
     Annotate(annotate::AnnotateArgs),
     /// Count motifs in examples
     #[command(after_help = "Example: cistron seqlets count named.tsv --sum example")]
-    Count(table::CountArgs),
+    Count(counts::CountArgs),
     /// Count pairs of motifs in examples
     #[command(after_help = "Example: cistron seqlets pairs named.tsv --symmetric")]
-    Pairs(table::PairArgs),
+    Pairs(counts::PairArgs),
     /// Count pairs of motifs by their distance
     #[command(after_help = "Example: cistron seqlets spacing named.tsv --ordered --max-distance 50")]
-    Spacing(table::SpacingArgs),
+    Spacing(counts::SpacingArgs),
+    /// Gather annotations that overlap into sites, each named by the best
+    #[command(
+        after_help = "Example: cistron seqlets sites hits.tsv --attributions vep/attributions_custom_bed.npz -o sites.tsv"
+    )]
+    Sites(sites::SiteArgs),
+    /// Draw attributions as letters, with annotations below
+    #[command(
+        after_help = "Example: cistron seqlets logo vep/attributions_custom_bed.npz --example 0 --start 80 --end 160 --annotations named.tsv -o logo.svg"
+    )]
+    Logo(logo::LogoArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Call(args) => call::call(args, context),
         Command::Annotate(args) => annotate::annotate(args, context),
-        Command::Count(args) => table::count(args, context),
-        Command::Pairs(args) => table::pairs(args, context),
-        Command::Spacing(args) => table::spacing(args, context),
+        Command::Count(args) => counts::count(args, context),
+        Command::Pairs(args) => counts::pairs(args, context),
+        Command::Spacing(args) => counts::spacing(args, context),
+        Command::Sites(args) => sites::sites(args, context),
+        Command::Logo(args) => logo::draw(args, context),
     }
 }

@@ -272,7 +272,7 @@ fn numbered(mut seqlets: Vec<Seqlet>, first: usize) -> Vec<Seqlet> {
 }
 
 /// The attributions of a file, summed over the letters if it has them, and the type in which they are stored.
-fn read(path: &Path) -> anyhow::Result<(Array2<f64>, ElementType)> {
+pub(super) fn read(path: &Path) -> anyhow::Result<(Array2<f64>, ElementType)> {
     let mut file = NpzReader::open(path)?;
     let element = file.header("attributions")?.element;
     let (shape, values) = file.numbers("attributions")?;

@@ -1,188 +1,28 @@
-//! `cistron seqlets count`, `pairs`, `spacing`: annotations as sparse tables.
+//! Tables of annotations.
 
 use std::collections::HashMap;
-use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
+use std::io::BufRead;
+use std::ops::Range;
+use std::path::Path;
 
 use anyhow::Context as _;
+use cistron::Strand;
 use cistron::genome::text;
-use cistron::motif::{
-    Annotation, MotifError, OverlapRule, PairCounting, PairOrder, count_annotations, count_pairs,
-    count_spacings,
-};
-use clap::{Args, ValueEnum};
-
-use crate::context::Context;
-use crate::output::Output;
-
-/// A table of annotations and where to.
-#[derive(Args)]
-pub(crate) struct TableArgs {
-    /// Annotations: a table with the columns example (or sequence_name), motif (or motif_name) and, but for counts, start and end; of seqlets annotate the rows of rank 1
-    annotations: PathBuf,
-    /// Output table [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct CountArgs {
-    #[command(flatten)]
-    table: TableArgs,
-    /// Add up over examples or over motifs
-    #[arg(long, value_enum)]
-    sum: Option<SumArg>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum SumArg {
-    /// One row a motif
-    Example,
-    /// One row an example
-    Motif,
-}
-
-#[derive(Args)]
-pub(crate) struct PairArgs {
-    #[command(flatten)]
-    table: TableArgs,
-    /// Count every pair of annotations, not each pair of motifs once an example
-    #[arg(long)]
-    multiple: bool,
-    /// Name the motif that begins further left first
-    #[arg(long, conflicts_with = "symmetric")]
-    ordered: bool,
-    /// List each pair in both orders
-    #[arg(long)]
-    symmetric: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct SpacingArgs {
-    #[command(flatten)]
-    table: TableArgs,
-    /// Leave out distances of D and more
-    #[arg(long, value_name = "D", default_value_t = 100)]
-    max_distance: u32,
-    /// What is done with annotations that overlap
-    #[arg(long, value_enum, default_value_t)]
-    overlaps: OverlapArg,
-    /// Name the motif that begins further left first
-    #[arg(long, conflicts_with = "symmetric")]
-    ordered: bool,
-    /// List each pair in both orders
-    #[arg(long)]
-    symmetric: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum OverlapArg {
-    /// Their distance is negative
-    #[default]
-    Signed,
-    /// Their distance is 0
-    Zero,
-    /// They are no pair
-    Skip,
-    /// They end the run
-    Error,
-}
-
-impl From<OverlapArg> for OverlapRule {
-    fn from(rule: OverlapArg) -> Self {
-        match rule {
-            OverlapArg::Signed => Self::Signed,
-            OverlapArg::Zero => Self::Zero,
-            OverlapArg::Skip => Self::Skip,
-            OverlapArg::Error => Self::Refuse,
-        }
-    }
-}
-
-fn order(ordered: bool) -> PairOrder {
-    if ordered { PairOrder::ByPosition } else { PairOrder::ByIndex }
-}
-
-pub(crate) fn count(args: &CountArgs, context: &Context) -> anyhow::Result<()> {
-    let table = Table::read(&args.table.annotations, false)?;
-    let mut rows: Vec<(Vec<&str>, u64)> = Vec::new();
-    let counts = count_annotations(&table.annotations);
-    match args.sum {
-        None => rows.extend(
-            counts.iter().map(|(&(e, m), &n)| (vec![table.examples.name(e), table.motifs.name(m)], n)),
-        ),
-        Some(sum) => {
-            let mut sums = std::collections::BTreeMap::new();
-            for (&(example, motif), &n) in &counts {
-                *sums.entry(if sum == SumArg::Example { motif } else { example }).or_insert(0) += n;
-            }
-            let labels = if sum == SumArg::Example { &table.motifs } else { &table.examples };
-            rows.extend(sums.into_iter().map(|(index, n)| (vec![labels.name(index)], n)));
-        }
-    }
-    let header = match args.sum {
-        None => "example\tmotif\tcount",
-        Some(SumArg::Example) => "motif\tcount",
-        Some(SumArg::Motif) => "example\tcount",
-    };
-    write(&args.table, context, header, rows)
-}
-
-pub(crate) fn pairs(args: &PairArgs, context: &Context) -> anyhow::Result<()> {
-    let table = Table::read(&args.table.annotations, true)?;
-    let counting = if args.multiple { PairCounting::Every } else { PairCounting::OncePerExample };
-    let counts = count_pairs(&table.annotations, counting, order(args.ordered));
-    let mut keys: Vec<((u32, u32), u64)> = counts.into_iter().collect();
-    if args.symmetric {
-        let other = |&((a, b), n): &((u32, u32), u64)| (a != b).then_some(((b, a), n));
-        keys.extend(keys.iter().filter_map(other).collect::<Vec<_>>());
-        keys.sort_unstable();
-    }
-    let row = |((a, b), n): ((u32, u32), u64)| (vec![table.motifs.name(a), table.motifs.name(b)], n);
-    write(&args.table, context, "motif_a\tmotif_b\tcount", keys.into_iter().map(row).collect())
-}
-
-pub(crate) fn spacing(args: &SpacingArgs, context: &Context) -> anyhow::Result<()> {
-    let table = Table::read(&args.table.annotations, true)?;
-    let counted =
-        count_spacings(&table.annotations, args.max_distance, args.overlaps.into(), order(args.ordered));
-    let counts = counted.map_err(|error| table.explain(&error, &args.table.annotations))?;
-    let mut keys: Vec<((u32, u32, i64), u64)> = counts.into_iter().collect();
-    if args.symmetric {
-        let other = |&((a, b, d), n): &((u32, u32, i64), u64)| (a != b).then_some(((b, a, d), n));
-        keys.extend(keys.iter().filter_map(other).collect::<Vec<_>>());
-        keys.sort_unstable();
-    }
-    let mut output = Output::open(args.table.output.as_ref(), context)?;
-    writeln!(output, "motif_a\tmotif_b\tdistance\tcount")?;
-    for ((a, b, distance), n) in keys {
-        writeln!(output, "{}\t{}\t{distance}\t{n}", table.motifs.name(a), table.motifs.name(b))?;
-    }
-    output.commit()
-}
-
-fn write(
-    args: &TableArgs,
-    context: &Context,
-    header: &str,
-    rows: Vec<(Vec<&str>, u64)>,
-) -> anyhow::Result<()> {
-    let mut output = Output::open(args.output.as_ref(), context)?;
-    writeln!(output, "{header}")?;
-    for (labels, count) in rows {
-        writeln!(output, "{}\t{count}", labels.join("\t"))?;
-    }
-    output.commit()
-}
+use cistron::motif::{Annotation, Annotations, MotifError};
 
 /// Names with a number each, by first appearance.
 #[derive(Default)]
-struct Labels {
+pub(super) struct Labels {
     names: Vec<String>,
     numbers: HashMap<String, u32>,
 }
 
 impl Labels {
+    /// The names in the order of their numbers.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     fn number(&mut self, name: &str) -> u32 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
@@ -193,20 +33,24 @@ impl Labels {
         number
     }
 
-    fn name(&self, number: u32) -> &str {
+    pub(super) fn name(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", String::as_str)
     }
 }
 
-struct Table {
-    annotations: Vec<Annotation>,
-    examples: Labels,
-    motifs: Labels,
+/// Annotations with the names of their examples and motifs.
+pub(super) struct Table {
+    pub(super) annotations: Annotations,
+    pub(super) examples: Labels,
+    pub(super) motifs: Labels,
+    /// The number of positions of each example, where a list of examples gives it.
+    lengths: Vec<Option<u32>>,
 }
 
 impl Table {
-    /// Reads annotations; without `places` the columns start and end are not needed.
-    fn read(path: &Path, places: bool) -> anyhow::Result<Self> {
+    /// Reads annotations; without `places` the columns start and end are not needed. `examples` lists all examples by
+    /// name, in the first column, and perhaps by length, in the second; without it they are those of the table.
+    pub(super) fn read(path: &Path, places: bool, examples: Option<&Path>) -> anyhow::Result<Self> {
         let file = path.display();
         let mut lines = text::open(path)?.lines();
         let header = lines.next().transpose()?.unwrap_or_default();
@@ -223,8 +67,10 @@ impl Table {
             (column(&["example", "sequence_name"])?, column(&["motif", "motif_name", "motif_idx"])?);
         let span = if places { Some((column(&["start"])?, column(&["end"])?)) } else { None };
         let rank = find(&["rank"]);
-        let mut table =
-            Self { annotations: Vec::new(), examples: Labels::default(), motifs: Labels::default() };
+        let strand = find(&["strand"]);
+        let numbers = [find(&["score"]), find(&["motif_p_value", "p_value"]), find(&["attribution"])];
+        let mut table = Self::of_examples(examples)?;
+        let listed = examples.map(|path| (path.display(), table.examples.names.len()));
         for (number, line) in (2_u64..).zip(lines) {
             let line = line?;
             let fields: Vec<&str> = line.split('\t').collect();
@@ -252,13 +98,84 @@ impl Table {
             }
             let (example, motif) =
                 (table.examples.number(field(example)?), table.motifs.number(field(motif)?));
-            table.annotations.push(Annotation { example, motif, start, end });
+            if let Some((list, known)) = listed.as_ref().filter(|(_, known)| example as usize >= *known) {
+                let name = table.examples.name(example);
+                anyhow::bail!("{file}:{number}: example `{name}` is not in {list} (it has {known})");
+            }
+            let value = |column: Option<usize>| {
+                let Some(column) = column else { return Ok(f64::NAN) };
+                let text = fields.get(column).copied().unwrap_or_default();
+                if text.is_empty() {
+                    return Ok(f64::NAN);
+                }
+                text.parse::<f64>().map_err(|_| {
+                    anyhow::anyhow!("{file}:{number}:{}: found `{text}`, expected a number", column + 1)
+                })
+            };
+            let strand =
+                strand.and_then(|column| fields.get(column)).and_then(|text| Strand::from_symbol(text));
+            let [score, p_value, attribution] = [value(numbers[0])?, value(numbers[1])?, value(numbers[2])?];
+            table.annotations.push(Annotation {
+                strand,
+                score,
+                p_value,
+                attribution,
+                ..Annotation::new(example, motif, start, end)
+            });
         }
         Ok(table)
     }
 
+    /// A table without annotations, over the examples of a list.
+    fn of_examples(list: Option<&Path>) -> anyhow::Result<Self> {
+        let mut table = Self {
+            annotations: Annotations::new(),
+            examples: Labels::default(),
+            motifs: Labels::default(),
+            lengths: Vec::new(),
+        };
+        let Some(path) = list else { return Ok(table) };
+        for (line, number) in text::open(path)?.lines().zip(1..) {
+            let line = line?;
+            let mut fields = line.split('\t');
+            let name = fields.next().unwrap_or_default();
+            let length = fields.next().map(str::parse::<u32>).transpose().map_err(|_| {
+                anyhow::anyhow!(
+                    "{}:{number}:2: found no length, expected a number of positions",
+                    path.display()
+                )
+            })?;
+            if table.examples.number(name) as usize != table.lengths.len() {
+                anyhow::bail!("{}:{number}:1: example `{name}` is there twice", path.display());
+            }
+            table.lengths.push(length);
+        }
+        Ok(table)
+    }
+
+    /// Name, start and end of the annotations of an example, by its number or its name's, that share a position with
+    /// `positions`.
+    pub(super) fn here(&self, example: usize, positions: Range<usize>) -> Vec<(String, i64, i64)> {
+        let name = example.to_string();
+        // Examples that have names are numbered by first appearance.
+        let named = self.examples.names.iter().any(|name| name.parse::<usize>().is_err());
+        let numbered = || u32::try_from(example).ok().filter(|_| named);
+        let number = self.examples.numbers.get(&name).copied().or_else(numbered);
+        let near =
+            |row: &Annotation| (row.start as usize) < positions.end && row.end as usize > positions.start;
+        let rows = self.annotations.iter().filter(|row| Some(row.example) == number && near(row));
+        rows.map(|row| (self.motifs.name(row.motif).to_owned(), row.start.into(), row.end.into())).collect()
+    }
+
+    /// The length of each example: of the list, or else the largest end of all annotations.
+    pub(super) fn lengths(&self) -> Vec<u32> {
+        let largest = self.annotations.ends().iter().copied().max().unwrap_or(0);
+        let length = |example: usize| self.lengths.get(example).copied().flatten().unwrap_or(largest);
+        (0..self.examples.names.len()).map(length).collect()
+    }
+
     /// An error of the library in the names of the table.
-    fn explain(&self, error: &MotifError, path: &Path) -> anyhow::Error {
+    pub(super) fn explain(&self, error: &MotifError, path: &Path) -> anyhow::Error {
         match error {
             MotifError::Overlap { left, right } => anyhow::anyhow!(
                 "{}: {} at {}-{} and {} at {}-{} overlap in example {}, expected none to overlap",
