@@ -88,6 +88,10 @@ impl<T: Count, const N: usize> Rivals<T, N> {
 
     /// Takes an alignment where its score is the highest one and the rule prefers it to the one before.
     #[inline(always)]
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "conditions without branches are computed for all lanes at once"
+    )]
     pub(super) fn offer(
         &mut self,
         (scores, highest): (&[T; N], &[T; N]),

@@ -80,7 +80,7 @@ pub(super) struct Letter {
 pub(super) struct Letters {
     spreads: HashMap<u8, Spread>,
     scalings: HashMap<(u64, u64), usize>,
-    letters: HashMap<(usize, u8), Letter>,
+    by_scaling: HashMap<(usize, u8), Letter>,
     /// Scalings so far.
     n_scalings: usize,
 }
@@ -113,7 +113,7 @@ impl Letters {
         let key = (scaling.floor.to_bits(), scaling.scale.to_bits());
         if self.scalings.len() == MOST_SCALINGS && !self.scalings.contains_key(&key) {
             self.scalings.clear();
-            self.letters.clear();
+            self.by_scaling.clear();
         }
         let number = *self.scalings.entry(key).or_insert_with(|| {
             self.n_scalings += 1;
@@ -121,14 +121,14 @@ impl Letters {
         });
         for ((letter, side), spread) in own.into_iter().zip(spreads) {
             let make = || Letter::new(targets, groups, Scaled::column(side, spread, scaling), instructions);
-            self.letters.entry((number, letter)).or_insert_with(make);
+            self.by_scaling.entry((number, letter)).or_insert_with(make);
         }
         (scaling, number)
     }
 
     /// The letters of a query, which were prepared.
     pub(super) fn of(&self, scaling: usize, letters: &[u8]) -> Vec<&Letter> {
-        letters.iter().filter_map(|letter| self.letters.get(&(scaling, *letter))).collect()
+        letters.iter().filter_map(|letter| self.by_scaling.get(&(scaling, *letter))).collect()
     }
 }
 

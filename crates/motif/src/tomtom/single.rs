@@ -72,7 +72,9 @@ fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
             *sum += difference * difference;
         }
     }
-    out.iter_mut().for_each(|sum| *sum = sum.sqrt());
+    for sum in out.iter_mut() {
+        *sum = sum.sqrt();
+    }
     extremes(out)
 }
 
@@ -105,15 +107,17 @@ fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: imp
     }
 }
 
-/// The whole part of a number from 0 to 2^20 as [`whole`](super::column), and its distance from a whole number.
+/// The whole part of a number from 0 to 2^20, and its distance from a whole number.
+///
+/// Without a comparison, so that any instruction set computes several at once.
 #[inline(always)]
 fn whole(x: f32) -> (u32, f32) {
     /// Numbers of this size have no bits after the point.
     const SHIFT: f32 = (1_u32 << 23) as f32;
     let rounded = x + SHIFT;
-    let nearest = rounded - SHIFT;
-    let whole = (rounded.to_bits() & 0x007f_ffff).wrapping_sub(u32::from(nearest > x));
-    (whole, (x - nearest).abs())
+    let beyond = x - (rounded - SHIFT);
+    let is_below = beyond.to_bits() >> 31;
+    ((rounded.to_bits() & 0x007f_ffff).wrapping_sub(is_below), beyond.abs())
 }
 
 /// Fills the distances of a query column; its extremes and median, or `None` if single precision cannot tell.
@@ -307,30 +311,40 @@ impl Singles {
         (guard <= WIDEST_GUARD).then_some(self)
     }
 
+    /// What the integer scores with a column are the whole parts of; step by step for all lanes at once.
     #[inline(always)]
-    fn number(&self, lane: usize, column: [f32; 4]) -> f32 {
-        let [a, b, c, d] = std::array::from_fn(|letter| {
-            let difference = self.entries[letter][lane] - column[letter];
-            difference * difference
-        });
-        self.middles[lane] - ((a + b) + (c + d)).sqrt() * self.scales[lane]
+    fn numbers(&self, column: [f32; 4]) -> Lanes<f32> {
+        let mut numbers = [0.0; LANES];
+        for (entries, entry) in self.entries.iter().zip(column) {
+            for lane in 0..LANES {
+                let difference = entries[lane] - entry;
+                numbers[lane] += difference * difference;
+            }
+        }
+        for lane in 0..LANES {
+            numbers[lane] = self.middles[lane] - numbers[lane].sqrt() * self.scales[lane];
+        }
+        numbers
     }
 
     /// Fills the scores with a column; whether any is uncertain.
     #[inline(always)]
     pub(super) fn score(&self, column: [f32; 4], scores: &mut Lanes<u8>) -> bool {
-        let mut uncertain = 0_u8;
+        let numbers = self.numbers(column);
+        let (mut integers, mut signs) = ([0; LANES], 0);
         for lane in 0..LANES {
-            let (integer, from_edge) = whole(self.number(lane, column));
-            scores[lane] = integer as u8;
-            uncertain |= u8::from(from_edge < self.guards[lane]);
+            let (integer, from_edge) = whole(numbers[lane]);
+            integers[lane] = integer;
+            signs |= (from_edge - self.guards[lane]).to_bits();
         }
-        uncertain != 0
+        *scores = integers.map(|integer| integer as u8);
+        signs >> 31 != 0
     }
 
     /// Which scores with a column are certain.
     pub(super) fn certain(&self, column: [f32; 4]) -> Lanes<bool> {
-        std::array::from_fn(|lane| whole(self.number(lane, column)).1 >= self.guards[lane])
+        let numbers = self.numbers(column);
+        std::array::from_fn(|lane| whole(numbers[lane]).1 >= self.guards[lane])
     }
 }
 
