@@ -12,17 +12,22 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod background;
+mod batch;
 mod column;
 mod compare;
 mod distance;
 mod error;
 mod instructions;
+mod integers;
+mod known;
+mod matches;
+mod one_hot;
 mod options;
 mod order;
 mod single;
+mod survival;
 mod symmetric;
 mod targets;
-mod transpose;
 
 pub use compare::MotifMatch;
 pub use distance::MotifDistance;

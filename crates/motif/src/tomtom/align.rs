@@ -1,6 +1,7 @@
 //! The best alignment of a batch of queries with every target strand.
 #![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
 
+use super::instructions::Kernel;
 use super::targets::TomtomTargets;
 use super::{OffsetTies, TomtomOptions};
 
@@ -65,65 +66,119 @@ pub(super) struct Batch<'a> {
     pub(super) scores: &'a [Lanes<u8>],
 }
 
-/// The best alignments of a batch with one target strand: scores above `offset · width`, and offsets.
+/// The best alignments with one target strand: scores above those of the positions beside, and offsets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Best<T> {
-    pub(super) scores: Lanes<T>,
-    pub(super) offsets: Lanes<T>,
+pub(super) struct Best<T, const N: usize> {
+    pub(super) scores: [T; N],
+    pub(super) offsets: [T; N],
+}
+
+/// Which of equal scores counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rivals<T, const N: usize> {
+    offsets: [T; N],
+    /// What the overlap of a later alignment must exceed.
+    overlaps: [T; N],
+}
+
+impl<T: Count, const N: usize> Rivals<T, N> {
+    pub(super) fn new() -> Self {
+        Self { offsets: [T::ZERO; N], overlaps: [T::LEAST; N] }
+    }
+
+    /// Takes an alignment where its score is the highest one and the rule prefers it to the one before.
+    #[inline(always)]
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "conditions without branches are computed for all lanes at once"
+    )]
+    pub(super) fn offer(
+        &mut self,
+        (scores, highest): (&[T; N], &[T; N]),
+        (offset, overlaps): (T, [T; N]),
+        ties: OffsetTies,
+    ) {
+        for lane in 0..N {
+            let take = (scores[lane] == highest[lane]) & (overlaps[lane] > self.overlaps[lane]);
+            let rival = if ties == OffsetTies::Peer { offset } else { overlaps[lane] };
+            self.offsets[lane] = if take { offset } else { self.offsets[lane] };
+            self.overlaps[lane] = if take { rival } else { self.overlaps[lane] };
+        }
+    }
+
+    pub(super) fn with(self, scores: [T; N]) -> Best<T, N> {
+        Best { scores, offsets: self.offsets }
+    }
 }
 
 /// Aligns a batch with every target strand, in their order.
-#[inline(always)]
-pub(super) fn align<T: Count>(targets: &TomtomTargets, batch: &Batch<'_>, best: &mut Vec<Best<T>>) {
-    best.clear();
-    for strand in 0..targets.starts.len() - 1 {
-        let columns = targets.strand(strand);
-        best.push(match targets.options.offset_ties {
-            OffsetTies::Peer => align_one::<T, true>(&targets.options, columns, batch),
-            OffsetTies::LongestOverlap => align_one::<T, false>(&targets.options, columns, batch),
-        });
+pub(super) struct Align<'a, T> {
+    pub(super) targets: &'a TomtomTargets,
+    pub(super) batch: &'a Batch<'a>,
+    pub(super) best: &'a mut Vec<Best<T, LANES>>,
+}
+
+impl<T: Count> Kernel for Align<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { targets, batch, best } = self;
+        let longest = targets.widths.last().copied().unwrap_or(0);
+        let mut sums = vec![[T::ZERO; LANES]; longest + batch.width];
+        best.clear();
+        for strand in 0..targets.starts.len() - 1 {
+            best.push(align_one::<T>(&targets.options, targets.strand(strand), batch, &mut sums));
+        }
     }
 }
 
 #[inline(always)]
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "conditions without branches are computed for all lanes at once"
-)]
-fn align_one<T: Count, const PEER: bool>(
+fn align_one<T: Count>(
     options: &TomtomOptions,
     columns: &[u32],
     batch: &Batch<'_>,
-) -> Best<T> {
-    let (width, length) = (batch.width as i32, columns.len() as i32);
+    sums: &mut [Lanes<T>],
+) -> Best<T, LANES> {
+    let (width, length) = (batch.width, columns.len());
+    let sums = &mut sums[..width + length - 1];
+    sums.fill([T::ZERO; LANES]);
+    // `sums[i]` is for the query's last position on target position `i`.
+    for (at, column) in columns.iter().enumerate() {
+        let rows = &batch.scores[*column as usize * width..][..width];
+        for (row, sum) in rows.iter().rev().zip(&mut sums[at..at + width]) {
+            // Copies, which do not overlap, are added all at once.
+            let mut lanes = *sum;
+            for lane in 0..LANES {
+                lanes[lane] += T::from(row[lane]);
+            }
+            *sum = lanes;
+        }
+    }
+    let (width, length) = (width as i32, length as i32);
     let ends: Lanes<T> = batch.widths.map(|w| T::new(w as i32));
     let needed: Lanes<T> = batch.widths.map(|w| T::new(options.min_overlap.min(w).min(columns.len()) as i32));
     let beside: Lanes<T> = batch.offsets.map(T::from);
-    let mut best = Best { scores: [T::LEAST; LANES], offsets: [T::ZERO; LANES] };
-    let mut rivals = [T::LEAST; LANES];
-    for offset in 1 - width..length {
-        let (from, to) = (offset.max(0), (offset + width).min(length));
-        let mut sums = [T::ZERO; LANES];
-        for (position, column) in (from - offset..).zip(&columns[from as usize..to as usize]) {
-            let row = &batch.scores[*column as usize * batch.width + position as usize];
-            for lane in 0..LANES {
-                sums[lane] += T::from(row[lane]);
-            }
-        }
-        let (aligned, from, at, length) = (T::new(to - from), T::new(from), T::new(offset), T::new(length));
+    let overlaps = |offset: i32| {
+        let (offset, from) = (T::new(offset), T::new(offset.max(0)));
+        ends.map(|mut end| {
+            end += offset;
+            end.min(T::new(length)) - from
+        })
+    };
+    let mut highest = [T::LEAST; LANES];
+    for (offset, sums) in (1 - width..length).zip(sums.iter_mut()) {
+        let aligned = T::new((offset + width).min(length) - offset.max(0));
+        let overlaps = overlaps(offset);
         for lane in 0..LANES {
             let score = sums[lane] - aligned * beside[lane];
-            let mut end = at;
-            end += ends[lane];
-            let overlap = (if end < length { end } else { length }) - from;
-            let better =
-                (score > best.scores[lane]) | ((score == best.scores[lane]) & (overlap > rivals[lane]));
-            let take = better & (overlap >= needed[lane]);
-            best.scores[lane] = if take { score } else { best.scores[lane] };
-            best.offsets[lane] = if take { at } else { best.offsets[lane] };
-            let rival = if PEER { at } else { overlap };
-            rivals[lane] = if take { rival } else { rivals[lane] };
+            sums[lane] = if overlaps[lane] >= needed[lane] { score } else { T::LEAST };
+            highest[lane] = highest[lane].max(sums[lane]);
         }
     }
-    best
+    let mut rivals = Rivals::new();
+    for (offset, sums) in (1 - width..length).zip(sums.iter()) {
+        rivals.offer((sums, &highest), (T::new(offset), overlaps(offset)), options.offset_ties);
+    }
+    rivals.with(highest)
 }

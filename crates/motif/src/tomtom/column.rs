@@ -1,7 +1,8 @@
-//! One query column against every distinct target column: scores, their median, and integer scores.
+//! One query column against every distinct target column: scores, their median, and how they become integers.
 #![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
 
 use super::distance::{Finish, Side};
+use super::instructions::Kernel;
 use super::single;
 use super::targets::{Columns, TomtomTargets};
 
@@ -18,58 +19,48 @@ pub(super) struct Spread {
 
 /// The whole part of a number from 0 to 2^20, as every instruction set computes it several at a time.
 #[inline(always)]
-fn whole(x: f64) -> u32 {
+pub(super) fn whole(x: f64) -> u32 {
     /// Numbers of this size have no bits after the point.
     const SHIFT: f64 = (1_u64 << 52) as f64;
     let rounded = x + SHIFT;
     (rounded.to_bits() as u32).wrapping_sub(u32::from(rounded - SHIFT > x))
 }
 
-/// What comparing a query column fills: a distance, a score and a bin for every distinct column.
-pub(super) struct Scratch<'a> {
-    pub(super) distances: &'a mut [f32],
-    pub(super) scores: &'a mut [f64],
-    pub(super) bins: &'a mut [u16],
-}
-
-impl Scratch<'_> {
-    pub(super) fn reborrow(&mut self) -> Scratch<'_> {
-        Scratch { distances: self.distances, scores: self.scores, bins: self.bins }
-    }
+/// What comparing a query column fills, one item a distinct column.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    distances: Vec<f32>,
+    scores: Vec<f64>,
+    bins: Vec<u16>,
 }
 
 /// Compares a query column with every distinct column.
-#[inline(always)]
-pub(super) fn spread(targets: &TomtomTargets, query: &Side, scratch: Scratch<'_>) -> Spread {
-    let (columns, n_bins) = (&targets.columns, targets.options.median_bins);
-    let finish = targets.options.distance.finish();
-    if finish == Finish::NegativeRoot {
-        let found = single::spread(columns, query, n_bins, (scratch.distances, &mut *scratch.bins));
-        if let Some(spread) = found {
-            return spread;
-        }
-    }
-    let (low, high) = score(columns, query, finish, scratch.scores);
-    let median = median(columns, scratch.scores, (low, high), n_bins, scratch.bins);
-    Spread { low, high, median }
+pub(super) struct Measure<'a> {
+    pub(super) targets: &'a TomtomTargets,
+    pub(super) query: &'a Side,
+    pub(super) scratch: &'a mut Scratch,
 }
 
-/// Integer scores of one query column, 0 to the number of score bins; distances are those of [`spread`].
-#[inline(always)]
-pub(super) fn quantise(
-    targets: &TomtomTargets,
-    query: &Side,
-    (scaling, spread): (Scaling, Spread),
-    (scratch, integers): (Scratch<'_>, &mut [u8]),
-) {
-    let (columns, finish) = (&targets.columns, targets.options.distance.finish());
-    let rows = (&*scratch.distances, &mut *integers);
-    if finish == Finish::NegativeRoot && single::quantise(columns, query, (scaling, spread), rows) {
-        return;
-    }
-    score(columns, query, finish, scratch.scores);
-    for (integer, score) in integers.iter_mut().zip(scratch.scores) {
-        *integer = scaling.integer(*score, spread.median);
+impl Kernel for Measure<'_> {
+    type Output = Spread;
+
+    #[inline(always)]
+    fn run(self) -> Spread {
+        let Self { targets, query, scratch } = self;
+        let (columns, n_bins) = (&targets.columns, targets.options.median_bins);
+        let finish = targets.options.distance.finish();
+        if finish == Finish::NegativeRoot {
+            scratch.distances.resize(columns.len(), 0.0);
+            let found = single::spread(columns, query, n_bins, &mut scratch.distances);
+            if let Some(spread) = found {
+                return spread;
+            }
+        }
+        scratch.bins.resize(columns.len(), 0);
+        scratch.scores.resize(columns.len(), 0.0);
+        let (low, high) = score(columns, query, finish, &mut scratch.scores);
+        let median = median(columns, &scratch.scores, (low, high), n_bins, &mut scratch.bins);
+        Spread { low, high, median }
     }
 }
 
@@ -90,14 +81,8 @@ pub(super) fn score(columns: &Columns, query: &Side, finish: Finish, scores: &mu
                 *score -= weight * target;
             }
         }
-        match finish {
-            Finish::NegativeRoot => {
-                for z in scores.iter_mut() {
-                    *z = -(if *z > 0.0 { *z } else { 0.0 }).sqrt();
-                }
-            }
-            Finish::Negative => scores.iter_mut().for_each(|z| *z = -*z),
-            Finish::FromTwo => scores.iter_mut().for_each(|z| *z = 2.0 - *z),
+        for score in scores.iter_mut() {
+            *score = finish.apply(*score);
         }
         let (least, most) = extremes(scores);
         low = low.min(least);
@@ -138,38 +123,24 @@ pub(super) fn median(
     for (bin, score) in bins.iter_mut().zip(scores) {
         *bin = whole((score - low) / range * last) as u16;
     }
-    let bin = median_bin(columns, bins, (n_bins, usize::from));
+    let bin = median_bin(columns, bins, n_bins);
     let mut members: Vec<usize> = (0..scores.len()).filter(|&u| bins[u] == bin).collect();
     mean(columns, &mut members, |u| scores[u])
 }
 
-/// The first bin up to which there is half of all columns; each column's bin is made of its code.
+/// The first bin up to which there is half of all columns.
 #[inline(always)]
-pub(super) fn median_bin(
-    columns: &Columns,
-    codes: &[u16],
-    (n_bins, bin): (usize, impl Fn(u16) -> usize),
-) -> u16 {
-    // Neighbouring columns often share a bin; four histograms do not wait for one another.
-    let mut histograms = vec![[0_u32; 4]; n_bins];
-    let (codes, last_codes) = codes.as_chunks::<4>();
-    let (counts, last_counts) = columns.counts.as_chunks::<4>();
-    for (codes, counts) in codes.iter().zip(counts) {
-        for lane in 0..4 {
-            histograms[bin(codes[lane])][lane] += counts[lane];
-        }
-    }
-    for (code, count) in last_codes.iter().zip(last_counts) {
-        histograms[bin(*code)][0] += count;
+fn median_bin(columns: &Columns, bins: &[u16], n_bins: usize) -> u16 {
+    let mut counts = vec![0_u64; n_bins];
+    for (bin, count) in bins.iter().zip(&columns.counts) {
+        counts[usize::from(*bin)] += u64::from(*count);
     }
     let mut below = 0;
-    for (bin, lanes) in histograms.iter().enumerate() {
-        below += lanes.iter().map(|n| u64::from(*n)).sum::<u64>();
-        if 2 * below >= columns.total {
-            return bin as u16;
-        }
-    }
-    n_bins.saturating_sub(1) as u16
+    let reaches = |count: &u64| {
+        below += count;
+        2 * below >= columns.total
+    };
+    counts.iter().position(reaches).unwrap_or(0) as u16
 }
 
 /// The mean of some columns' scores by their counts, summed in the peer's order.
@@ -202,30 +173,6 @@ impl Scaling {
         // A scale of 0 stands for scores so far apart that all integers are 0; `-floor` may be beyond any integer.
         let offset = if scale == 0.0 { 0 } else { (-floor * scale) as u8 };
         Self { floor, scale, offset }
-    }
-
-    /// The integer score of `score` in a column with this median.
-    #[inline(always)]
-    pub(super) fn integer(self, score: f64, median: f64) -> u8 {
-        whole((score - (median + self.floor)) * self.scale + 0.5) as u8
-    }
-}
-
-/// How often each integer score occurs in a column, as a probability.
-pub(super) fn histogram(columns: &Columns, integers: &[u8], probabilities: &mut [f64]) {
-    let mut counts = [[0_u32; 4]; 256];
-    let (chunks, rest) = integers.as_chunks::<4>();
-    let (weights, last_weights) = columns.counts.as_chunks::<4>();
-    for (integers, weights) in chunks.iter().zip(weights) {
-        for lane in 0..4 {
-            counts[usize::from(integers[lane])][lane] += weights[lane];
-        }
-    }
-    for (integer, weight) in rest.iter().zip(last_weights) {
-        counts[usize::from(*integer)][0] += weight;
-    }
-    for (probability, lanes) in probabilities.iter_mut().zip(&counts) {
-        *probability = f64::from(lanes.iter().sum::<u32>()) / columns.total as f64;
     }
 }
 
@@ -268,6 +215,6 @@ mod tests {
     fn scores_too_far_apart_become_zeros() {
         let spread = Spread { low: -1e90, high: 0.0, median: -1e50 };
         let scaling = Scaling::new(&[spread], 100);
-        assert_eq!((scaling.scale, scaling.offset, scaling.integer(-1e90, -1e50)), (0.0, 0, 0));
+        assert_eq!((scaling.scale, scaling.offset), (0.0, 0));
     }
 }

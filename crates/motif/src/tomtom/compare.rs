@@ -1,23 +1,20 @@
-use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use cistron_core::Strand;
 use ndarray::ArrayView2;
 
-use super::align::{Batch, Best, Count, LANES, fits_16_bits};
-use super::background::{Background, Null};
-use super::column::{Scaling, Scratch, Spread, histogram};
+use super::TomtomError;
+use super::align::LANES;
+use super::batch::{Job, Workspace};
 use super::distance::Matrix;
 use super::instructions::Instructions;
-use super::order::{argsort_as_numba, by_score, q_values};
 use super::targets::TomtomTargets;
-use super::transpose::Rows;
-use super::{NeighbourOrder, OffsetTies, TomtomError, TomtomStrands};
 
 /// Wider queries are refused: the null model takes time that grows with the square of the width.
 const WIDEST_QUERY: usize = 1000;
 
 /// About so many bytes of results wait for their turn.
-const WAITING_BYTES: usize = 64 << 20;
+const WAITING_BYTES: usize = 16 << 20;
 
 /// The best alignment of a query with one target.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,7 +77,7 @@ impl TomtomTargets {
     /// With feature `parallel` queries are spread over the threads of the caller's rayon pool; the results do not
     /// depend on it. All queries are checked before the first is compared.
     ///
-    /// **Cost**: about 64 MiB of results wait at a time, and each thread needs about 50 bytes a distinct target
+    /// **Cost**: about 16 MiB of results wait at a time, and each thread needs about 50 bytes a distinct target
     /// column and position of the widest query.
     ///
     /// # Errors
@@ -116,266 +113,59 @@ impl TomtomTargets {
     ) -> Result<(), E> {
         let reported = self.options.nearest.unwrap_or(self.n_targets).min(self.n_targets);
         let window = (WAITING_BYTES / (reported * size_of::<MotifMatch>()).max(1)).clamp(LANES, 64 * LANES);
+        let spaces = Workspaces::default();
+        // Places for matches are kept: new memory costs more than to copy them.
+        let mut places = vec![Vec::new(); window.min(queries.len())];
         for (start, queries) in (0..).step_by(window).zip(queries.chunks(window)) {
             let mut order: Vec<usize> = (0..queries.len()).collect();
             order.sort_by_key(|&index| queries[index].width);
-            let batches: Vec<Vec<(usize, &Matrix)>> = order
-                .chunks(LANES)
-                .map(|batch| batch.iter().map(|&i| (first(start + i), &queries[i])).collect())
-                .collect();
-            let results = run_batches(self, &batches);
-            let mut waiting: Vec<(usize, Vec<MotifMatch>)> =
-                order.into_iter().zip(results.into_iter().flatten()).collect();
-            waiting.sort_unstable_by_key(|(index, _)| *index);
-            for (index, matches) in waiting {
-                sink(start + index, matches)?;
+            let job =
+                |(&index, matches)| Job { query: &queries[index], first: first(start + index), matches };
+            let mut jobs: Vec<Job<'_>> = order.iter().zip(&mut places).map(job).collect();
+            let mut batches = Vec::new();
+            while !jobs.is_empty() {
+                batches.push(jobs.drain(..LANES.min(jobs.len())).collect());
+            }
+            run(batches, |batch: Vec<Job<'_>>| {
+                let mut space = spaces.take();
+                self.batch(batch, &mut space);
+                spaces.give_back(space);
+            });
+            let mut places_of: Vec<(usize, usize)> = order.into_iter().zip(0..).collect();
+            places_of.sort_unstable();
+            for (index, place) in places_of {
+                sink(start + index, places[place].clone())?;
             }
         }
         Ok(())
     }
-
-    fn batch(&self, queries: &[(usize, &Matrix)], space: &mut Workspace) -> Vec<Vec<MotifMatch>> {
-        let width = queries.iter().map(|(_, query)| query.width).max().unwrap_or(0);
-        let longest = self.widths.last().copied().unwrap_or(0);
-        if fits_16_bits(width, longest) {
-            let mut best = std::mem::take(&mut space.best_16);
-            let matches = self.batch_of::<i16>(queries, width, space, &mut best);
-            space.best_16 = best;
-            matches
-        } else {
-            self.batch_of::<i32>(queries, width, space, &mut Vec::new())
-        }
-    }
-
-    fn batch_of<T: Count>(
-        &self,
-        queries: &[(usize, &Matrix)],
-        width: usize,
-        space: &mut Workspace,
-        best: &mut Vec<Best<T>>,
-    ) -> Vec<Vec<MotifMatch>> {
-        let n_columns = self.columns.len();
-        let mut beside = [0; LANES];
-        let mut widths = [width; LANES];
-        let mut histograms = Vec::with_capacity(queries.len());
-        for (lane, (_, query)) in queries.iter().enumerate() {
-            widths[lane] = query.width;
-            let (offset, own) = self.integers(query, lane, space);
-            beside[lane] = offset;
-            histograms.push(own);
-        }
-        space.by_column.resize(n_columns * width, [0; LANES]);
-        let rows = Rows { queries: &space.rows[..queries.len()], beside, n_columns, width };
-        space.instructions.transpose(&rows, &mut space.by_column);
-        let batch = Batch { width, widths, offsets: beside, scores: &space.by_column };
-        space.instructions.align(self, &batch, best);
-        let lane = |(lane, &(first, query)): (usize, &(usize, &Matrix))| {
-            let candidates = self.candidates(best, lane, (query.width, beside[lane]));
-            let null = Null {
-                histograms: &histograms[lane],
-                score_bins: self.options.score_bins,
-                offset: usize::from(beside[lane]),
-                min_overlap: self.options.min_overlap,
-            };
-            self.matches(&candidates[first..], null, space.instructions)
-        };
-        queries.iter().enumerate().map(lane).collect()
-    }
-
-    /// Fills one query's rows of integer scores; returns the score of a position beside the target and the columns'
-    /// histograms.
-    fn integers(&self, query: &Matrix, lane: usize, space: &mut Workspace) -> (u8, Vec<f64>) {
-        let (n_columns, bins) = (self.columns.len(), self.options.score_bins + 1);
-        space.distances.resize(query.width * n_columns, 0.0);
-        space.scores.resize(n_columns, 0.0);
-        space.bins.resize(n_columns, 0);
-        let Workspace { instructions, distances, scores, bins: medians, rows, known, .. } = space;
-        let sides: Vec<_> = query.columns().map(|column| self.options.distance.query(column)).collect();
-        let letters: Vec<Option<usize>> = query.columns().map(one_hot_letter).collect();
-        let mut spreads = Vec::with_capacity(query.width);
-        let columns = sides.iter().zip(&letters).zip(distances.chunks_exact_mut(n_columns));
-        for ((side, letter), distances) in columns {
-            let mut find = || instructions.spread(self, side, Scratch { distances, scores, bins: medians });
-            spreads.push(match letter {
-                Some(letter) => *known.spreads.entry(*letter).or_insert_with(find),
-                None => find(),
-            });
-        }
-        let scaling = Scaling::new(&spreads, self.options.score_bins);
-        let rows = &mut rows[lane];
-        rows.resize(query.width * n_columns, 0);
-        let mut histograms = vec![0.0; query.width * bins];
-        let columns = sides.iter().zip(&spreads).zip(letters).zip(distances.chunks_exact_mut(n_columns));
-        let out = rows.chunks_exact_mut(n_columns).zip(histograms.chunks_exact_mut(bins));
-        for ((((side, spread), letter), distances), (integers, counts)) in columns.zip(out) {
-            let mut fill = |(integers, counts): (&mut [u8], &mut [f64]), is_measured: bool| {
-                let mut scratch = Scratch { distances: &mut *distances, scores, bins: medians };
-                if !is_measured {
-                    instructions.spread(self, side, scratch.reborrow());
-                }
-                instructions.quantise(self, side, (scaling, *spread), (scratch, &mut *integers));
-                histogram(&self.columns, integers, counts);
-            };
-            let Some(letter) = letter else {
-                fill((integers, counts), true);
-                continue;
-            };
-            if known.integers.len() == MOST_KNOWN {
-                known.integers.clear();
-            }
-            let key = (letter, scaling.floor.to_bits(), scaling.scale.to_bits());
-            let (known_integers, known_counts) = known.integers.entry(key).or_insert_with(|| {
-                let mut new = (vec![0; n_columns], vec![0.0; bins]);
-                fill((&mut new.0, &mut new.1), false);
-                new
-            });
-            integers.copy_from_slice(known_integers);
-            counts.copy_from_slice(known_counts);
-        }
-        (scaling.offset, histograms)
-    }
-
-    /// The better strand of every target for one query of a batch.
-    fn candidates<T: Count>(
-        &self,
-        best: &[Best<T>],
-        lane: usize,
-        (width, beside): (usize, u8),
-    ) -> Vec<Candidate> {
-        let at = |strand: &Best<T>| (strand.scores[lane].get(), strand.offsets[lane].get());
-        let base = width as i32 * i32::from(beside);
-        (0..self.n_targets)
-            .map(|target| {
-                let forward = at(&best[target]);
-                let mut chosen = (forward, Strand::Forward);
-                if self.options.strands == TomtomStrands::Both {
-                    let reverse = at(&best[target + self.n_targets]);
-                    let tied = self.options.offset_ties == OffsetTies::Peer && reverse.0 == forward.0;
-                    if tied || reverse.0 > forward.0 {
-                        chosen = (reverse, Strand::Reverse);
-                    }
-                }
-                let ((score, offset), strand) = chosen;
-                let length = self.strand(target).len() as i32;
-                let overlap = (offset + width as i32).min(length) - offset.max(0);
-                Candidate { target, score: score + base, offset, overlap: overlap as u32, strand }
-            })
-            .collect()
-    }
-
-    /// Gives candidates their p-values, and orders and limits them as asked.
-    fn matches(
-        &self,
-        candidates: &[Candidate],
-        null: Null<'_>,
-        instructions: Instructions,
-    ) -> Vec<MotifMatch> {
-        let Some(lowest) = candidates.iter().map(|c| c.score).min() else { return Vec::new() };
-        let highest = candidates.iter().map(|c| c.score).max().unwrap_or(lowest);
-        let background = Background::new(null, &self.widths, lowest..=highest, instructions);
-        let both = self.options.strands == TomtomStrands::Both;
-        let p_value = |candidate: &Candidate| {
-            let class = self.width_classes[candidate.target] as usize;
-            let p = background.p_value(class, candidate.score);
-            if both { p * (2.0 - p) } else { p }
-        };
-        let p_values: Vec<f64> = candidates.iter().map(p_value).collect();
-        let mut order = by_score(&p_values, |index| candidates[index].score);
-        let q_values = q_values(&p_values, &order);
-        let n = self.n_targets as f64;
-        let found = |index: usize| {
-            let Candidate { target, score, offset, overlap, strand } = candidates[index];
-            let (p_value, q_value) = (p_values[index], q_values[index]);
-            let score = score.max(0) as u32;
-            MotifMatch { target, p_value, e_value: p_value * n, q_value, score, offset, overlap, strand }
-        };
-        if !self.options.is_sorted() {
-            return (0..candidates.len()).map(found).collect();
-        }
-        if self.options.order == NeighbourOrder::Peer {
-            order = argsort_as_numba(&p_values);
-        }
-        let nearest = self.options.nearest.unwrap_or(order.len());
-        let threshold = self.options.threshold.unwrap_or(1.0);
-        order.into_iter().take(nearest).map(found).filter(|m| m.p_value <= threshold).collect()
-    }
 }
 
-/// A target before it has a p-value.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    target: usize,
-    score: i32,
-    offset: i32,
-    overlap: u32,
-    strand: Strand,
-}
+/// What threads work in, kept from one batch to the next.
+#[derive(Debug, Default)]
+struct Workspaces(Mutex<Vec<Workspace>>);
 
-/// What comparing a batch fills, kept from one to the next.
-struct Workspace {
-    instructions: Instructions,
-    distances: Vec<f32>,
-    scores: Vec<f64>,
-    bins: Vec<u16>,
-    rows: Vec<Vec<u8>>,
-    by_column: Vec<[u8; LANES]>,
-    known: Known,
-    best_16: Vec<Best<i16>>,
-}
+impl Workspaces {
+    fn take(&self) -> Workspace {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Workspace::new(Instructions::detect()))
+    }
 
-impl Workspace {
-    fn new(instructions: Instructions) -> Self {
-        Self {
-            instructions,
-            distances: Vec::new(),
-            scores: Vec::new(),
-            bins: Vec::new(),
-            rows: vec![Vec::new(); LANES],
-            by_column: Vec::new(),
-            known: Known::default(),
-            best_16: Vec::new(),
-        }
+    fn give_back(&self, space: Workspace) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(space);
     }
 }
-
-/// So many rows of integer scores are kept at most.
-const MOST_KNOWN: usize = 256;
-
-/// The integer scores of a column with every distinct column, and their probabilities.
-type IntegerColumn = (Vec<u8>, Vec<f64>);
-
-/// What columns of one-hot sequences were found to be: there are few of them, and few ways to scale them.
-#[derive(Default)]
-struct Known {
-    spreads: HashMap<usize, Spread>,
-    /// Integer scores and histograms by letter and scaling.
-    integers: HashMap<(usize, u64, u64), IntegerColumn>,
-}
-
-/// The letter of a one-hot column, or the number of letters if all entries are 0.
-fn one_hot_letter(column: &[f64]) -> Option<usize> {
-    let mut others = column.iter().enumerate().filter(|(_, x)| **x != 0.0);
-    match (others.next(), others.next()) {
-        (None, _) => Some(column.len()),
-        (Some((letter, 1.0)), None) => Some(letter),
-        _ => None,
-    }
-}
-
-type Batches<'a> = [Vec<(usize, &'a Matrix)>];
 
 #[cfg(feature = "parallel")]
-fn run_batches(targets: &TomtomTargets, batches: &Batches<'_>) -> Vec<Vec<Vec<MotifMatch>>> {
+fn run<T: Send>(batches: Vec<T>, work: impl Fn(T) + Send + Sync) {
     use rayon::prelude::*;
 
-    let space = || Workspace::new(Instructions::detect());
-    batches.par_iter().with_max_len(1).map_init(space, |space, batch| targets.batch(batch, space)).collect()
+    batches.into_par_iter().with_max_len(1).for_each(work);
 }
 
 #[cfg(not(feature = "parallel"))]
-fn run_batches(targets: &TomtomTargets, batches: &Batches<'_>) -> Vec<Vec<Vec<MotifMatch>>> {
-    let mut space = Workspace::new(Instructions::detect());
-    batches.iter().map(|batch| targets.batch(batch, &mut space)).collect()
+fn run<T>(batches: Vec<T>, work: impl Fn(T)) {
+    batches.into_iter().for_each(work);
 }
 
 #[cfg(test)]
@@ -383,6 +173,7 @@ mod tests {
     use cistron_core::Seed;
     use ndarray::Array2;
 
+    use super::super::instructions::Instructions;
     use super::super::{MotifDistance, TomtomOptions};
     use super::*;
 
@@ -393,7 +184,13 @@ mod tests {
             let width = 1 + stream.below(40) as usize;
             Array2::from_shape_fn((width, 4), |_| stream.uniform())
         };
-        let motifs: Vec<Array2<f64>> = (0..48).map(motif).collect();
+        let one_hot = |index: u64| {
+            let mut stream = Seed::new(3).stream("sequence", index);
+            let mut motif = Array2::zeros((1 + stream.below(40) as usize, 4));
+            motif.rows_mut().into_iter().for_each(|mut row| row[stream.below(4) as usize] = 1.0);
+            motif
+        };
+        let motifs: Vec<Array2<f64>> = (0..48).map(motif).chain((0..20).map(one_hot)).collect();
         let views: Vec<ArrayView2<'_, f64>> = motifs.iter().map(|motif| motif.view()).collect();
         for distance in [MotifDistance::Euclidean, MotifDistance::Pearson, MotifDistance::Allr] {
             let options = TomtomOptions { distance, ..Default::default() };
@@ -401,8 +198,13 @@ mod tests {
             let queries: Vec<Matrix> =
                 views.iter().enumerate().map(|(index, view)| targets.query(view, index).unwrap()).collect();
             for batch in queries.chunks(LANES - 3) {
-                let batch: Vec<(usize, &Matrix)> = batch.iter().map(|query| (0, query)).collect();
-                let run = |instructions| targets.batch(&batch, &mut Workspace::new(instructions));
+                let run = |instructions| {
+                    let mut found = vec![Vec::new(); batch.len()];
+                    let job = |(query, matches)| Job { query, first: 0, matches };
+                    let jobs = batch.iter().zip(&mut found).map(job).collect();
+                    targets.batch(jobs, &mut Workspace::new(instructions));
+                    found
+                };
                 let expected = run(Instructions::Portable);
                 for instructions in Instructions::all() {
                     assert_eq!(run(instructions), expected, "{instructions:?} {distance:?}");

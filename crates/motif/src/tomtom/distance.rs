@@ -1,3 +1,5 @@
+#![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
+
 use super::TomtomError;
 
 /// Added to every entry before a column is made to sum to 1, for the distances that take logarithms.
@@ -36,6 +38,17 @@ pub(super) enum Finish {
     Negative,
     /// `2 - z`
     FromTwo,
+}
+
+impl Finish {
+    #[inline(always)]
+    pub(super) fn apply(self, z: f64) -> f64 {
+        match self {
+            Self::NegativeRoot => -(if z > 0.0 { z } else { 0.0 }).sqrt(),
+            Self::Negative => -z,
+            Self::FromTwo => 2.0 - z,
+        }
+    }
 }
 
 /// One side of `z = constant_q + constant_t - Σ weight_q · weight_t`, the form that every distance has.

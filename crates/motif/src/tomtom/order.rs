@@ -74,9 +74,34 @@ pub(super) fn by_score(p_values: &[f64], score: impl Fn(usize) -> i32) -> Vec<us
         let score = (i64::from(i32::MAX) - i64::from(score(index))) as u32;
         u128::from(p.to_bits()) << 64 | u128::from(score) << 32 | index as u128
     };
-    let mut keys: Vec<u128> = p_values.iter().enumerate().map(key).collect();
-    keys.sort_unstable();
+    let (mut keys, ends) = spread(p_values, key);
+    let mut start = 0;
+    for end in ends {
+        keys[start..end].sort_unstable();
+        start = end;
+    }
     keys.into_iter().map(|key| key as u32 as usize).collect()
+}
+
+/// Keys in buckets of their p-values, which are spread evenly in most cases, and where each bucket ends.
+fn spread(p_values: &[f64], key: impl Fn((usize, &f64)) -> u128) -> (Vec<u128>, Vec<usize>) {
+    let n_buckets = p_values.len().max(1);
+    let bucket = |p: f64| ((p * n_buckets as f64) as usize).min(n_buckets - 1);
+    let mut ends = vec![0; n_buckets];
+    for p in p_values {
+        ends[bucket(*p)] += 1;
+    }
+    let mut sum = 0;
+    for end in &mut ends {
+        sum += std::mem::replace(end, sum);
+    }
+    let mut keys = vec![0; p_values.len()];
+    for (index, p) in p_values.iter().enumerate() {
+        let end = &mut ends[bucket(*p)];
+        keys[*end] = key((index, p));
+        *end += 1;
+    }
+    (keys, ends)
 }
 
 /// The q-values of p-values by Benjamini and Hochberg: the least false discovery rate at which each is found.
@@ -118,6 +143,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn matches_are_sorted_by_p_value_score_and_index(
+            rows in prop::collection::vec((0_u8..30, -2_i32..3), 0..200),
+            power in 0..3,
+        ) {
+            // High powers leave nearly all p-values in the first bucket.
+            let p_values: Vec<f64> = rows.iter().map(|(p, _)| (f64::from(*p) / 29.0).powi(1 << (4 * power))).collect();
+            let mut expected: Vec<usize> = (0..rows.len()).collect();
+            expected.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]).then(rows[b].1.cmp(&rows[a].1)));
+            prop_assert_eq!(by_score(&p_values, |index| rows[index].1), expected);
+        }
+
         #[test]
         fn the_peers_order_is_sorted(values in prop::collection::vec(0_u8..40, 0..200)) {
             let values: Vec<f64> = values.into_iter().map(f64::from).collect();

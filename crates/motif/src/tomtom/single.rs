@@ -6,24 +6,22 @@
 
 use std::cmp::Ordering;
 
-use super::column::{Scaling, Spread, mean, median_bin};
-use super::distance::Side;
+use super::align::{LANES, Lanes};
+use super::column::{Scaling, Spread, mean};
+use super::distance::{Finish, Side};
 use super::targets::Columns;
 
 /// The unit roundoff of single precision.
 const ROUNDOFF: f64 = 1.0 / (1_u64 << 24) as f64;
 
-/// Distances computed at a time, so that partial sums stay in registers or the nearest cache.
-const TILE: usize = 1024;
-
 /// Elements between two looks at whether any of them is uncertain.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 
-/// The same where uncertain ones are not so rare.
-const SMALL_CHUNK: usize = 32;
+/// The median is looked for so many bins around its guess.
+const REACH: usize = 12;
 
-/// Parts of a median bin; the first and the last may belong to the bins beside it.
-const PARTS: u16 = 8;
+/// Edges of bins that are tried in one look at all distances.
+const CUTS: usize = 5;
 
 /// A bin is certain if the number that it comes from is known better than this.
 const WIDEST_GUARD: f64 = 0.2;
@@ -57,36 +55,27 @@ fn exact(columns: &Columns, query: &Side, column: usize) -> f64 {
 /// Distances (positive) of a query column to every distinct column; the least and the largest.
 #[inline(always)]
 fn distances(columns: &Columns, query: &Side, out: &mut [f32]) -> (f32, f32) {
-    let (mut low, mut high) = (f32::INFINITY, 0.0_f32);
-    for (tile, out) in out.chunks_mut(TILE).enumerate() {
-        let start = tile * TILE;
-        let end = start + out.len();
-        // Two letters at a time: fewer passes over the sums, which wait in the nearest cache.
-        out.fill(0.0);
-        let (pairs, rest) = query.weights.as_chunks::<2>();
-        for (pair, entries) in pairs.iter().zip(columns.singles.chunks_exact(2)) {
-            let own = pair.map(|weight| (weight / 2.0) as f32);
-            let (first, second) = (&entries[0][start..end], &entries[1][start..end]);
-            for ((sum, first), second) in out.iter_mut().zip(first).zip(second) {
-                let (a, b) = (own[0] - first, own[1] - second);
-                *sum += a * a + b * b;
-            }
+    let own = |letter: usize| (query.weights[letter] / 2.0) as f32;
+    if let [a, b, c, d] = &columns.singles[..] {
+        let letters = a.iter().zip(b).zip(c).zip(d);
+        let own = [own(0), own(1), own(2), own(3)];
+        for (out, (((a, b), c), d)) in out.iter_mut().zip(letters) {
+            let [a, b, c, d] = [own[0] - a, own[1] - b, own[2] - c, own[3] - d];
+            *out = ((a * a + b * b) + (c * c + d * d)).sqrt();
         }
-        for (weight, entries) in rest.iter().zip(columns.singles.chunks_exact(2).remainder()) {
-            let own = (weight / 2.0) as f32;
-            for (sum, entry) in out.iter_mut().zip(&entries[start..end]) {
-                let difference = own - entry;
-                *sum += difference * difference;
-            }
-        }
-        for sum in out.iter_mut() {
-            *sum = sum.sqrt();
-        }
-        let (least, most) = extremes(out);
-        low = low.min(least);
-        high = high.max(most);
+        return extremes(out);
     }
-    (low, high)
+    out.fill(0.0);
+    for (letter, entries) in columns.singles.iter().enumerate() {
+        for (sum, entry) in out.iter_mut().zip(entries) {
+            let difference = own(letter) - entry;
+            *sum += difference * difference;
+        }
+    }
+    for sum in out.iter_mut() {
+        *sum = sum.sqrt();
+    }
+    extremes(out)
 }
 
 /// The least and the largest of numbers that are not negative, whose bits are in their order.
@@ -103,7 +92,7 @@ fn extremes(distances: &[f32]) -> (f32, f32) {
 /// Calls `see` with every index whose value satisfies a condition, most chunks being looked at in one go.
 #[inline(always)]
 fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: impl FnMut(usize)) {
-    for (chunk, values) in values.chunks(SMALL_CHUNK).enumerate() {
+    for (chunk, values) in values.chunks(CHUNK).enumerate() {
         let mut any = 0_u8;
         for value in values {
             any |= u8::from(condition(*value));
@@ -111,22 +100,24 @@ fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: imp
         if any != 0 {
             for (at, value) in values.iter().enumerate() {
                 if condition(*value) {
-                    see(chunk * SMALL_CHUNK + at);
+                    see(chunk * CHUNK + at);
                 }
             }
         }
     }
 }
 
-/// The whole part of a number from 0 to 2^20 as [`whole`](super::column), and its distance from a whole number.
+/// The whole part of a number from 0 to 2^20, and its distance from a whole number.
+///
+/// Without a comparison, so that any instruction set computes several at once.
 #[inline(always)]
 fn whole(x: f32) -> (u32, f32) {
     /// Numbers of this size have no bits after the point.
     const SHIFT: f32 = (1_u32 << 23) as f32;
     let rounded = x + SHIFT;
-    let nearest = rounded - SHIFT;
-    let whole = (rounded.to_bits() & 0x007f_ffff).wrapping_sub(u32::from(nearest > x));
-    (whole, (x - nearest).abs())
+    let beyond = x - (rounded - SHIFT);
+    let is_below = beyond.to_bits() >> 31;
+    ((rounded.to_bits() & 0x007f_ffff).wrapping_sub(is_below), beyond.abs())
 }
 
 /// Fills the distances of a query column; its extremes and median, or `None` if single precision cannot tell.
@@ -135,7 +126,7 @@ pub(super) fn spread(
     columns: &Columns,
     query: &Side,
     n_bins: usize,
-    (distances_out, bins): (&mut [f32], &mut [u16]),
+    distances_out: &mut [f32],
 ) -> Option<Spread> {
     let error = error_bound(columns, query)?;
     let (least, most) = distances(columns, query, distances_out);
@@ -153,7 +144,7 @@ pub(super) fn spread(
             high = high.max(score);
         },
     );
-    let median = median(columns, query, (n_bins, error), (low, high), (distances_out, bins))?;
+    let median = median(columns, query, (n_bins, error), (low, high), distances_out)?;
     Some(Spread { low, high, median })
 }
 
@@ -163,88 +154,198 @@ fn median(
     query: &Side,
     (n_bins, error): (usize, f64),
     (low, high): (f64, f64),
-    (distances, parts): (&[f32], &mut [u16]),
+    distances: &[f32],
 ) -> Option<f64> {
     if low == high {
         return Some(low);
     }
-    let (range, last) = (high - low, (n_bins - 1) as f64);
-    let scale = last / range;
-    let guard = scale * (error - 4.0 * ROUNDOFF * low) + 8.0 * ROUNDOFF * (last + 1.0);
-    if guard > 0.9 / f64::from(PARTS) || n_bins > usize::from(u16::MAX / PARTS) {
+    if n_bins == 1 {
         return None;
     }
-    let (scale, farthest) = ((scale * f64::from(PARTS)) as f32, -low as f32);
-    for (part, distance) in parts.iter_mut().zip(distances) {
-        // An uncertain number below 0 is one just above it.
-        let x = (farthest - distance) * scale;
-        *part = whole(if x > 0.0 { x } else { 0.0 }).0 as u16;
-    }
-    let bin = median_bin(columns, parts, (n_bins, |part| usize::from(part / PARTS)));
-    // Parts are off by one at most.
-    let (first, last_part) = (bin * PARTS, bin * PARTS + PARTS - 1);
-    let before = first.saturating_sub(1);
-    let certain = first + 1..last_part;
-    let (mut below, mut members) = (0, Vec::new());
+    let bins = Bins { low, range: high - low, n: n_bins };
+    let bin = bins.median(columns, distances);
+    let (far, near) = (bins.edge(bin), bins.edge(bin + 1));
+    // What is nearer to an edge than this belongs to either side.
+    let guard = (2.0 * error + 8.0 * ROUNDOFF * -low) as f32;
+    let (mut below, mut members) = (u64::from(beyond(columns, distances, [far + guard])[0]), Vec::new());
     each_where(
-        parts,
-        |part| part.wrapping_sub(before) <= last_part + 1 - before,
+        distances,
+        |d| d <= far + guard && d >= near - guard,
         |column| {
-            if certain.contains(&parts[column]) {
+            if distances[column] < far - guard && distances[column] > near + guard {
                 members.push(column);
                 return;
             }
-            let score = exact(columns, query, column);
-            match (((score - low) / range * last) as u16).cmp(&bin) {
+            match bins.of(exact(columns, query, column)).cmp(&bin) {
                 Ordering::Less => below += u64::from(columns.counts[column]),
                 Ordering::Equal => members.push(column),
                 Ordering::Greater => {}
             }
         },
     );
-    for (parts, counts) in parts.chunks(TILE).zip(columns.counts.chunks(TILE)) {
-        let counts = parts.iter().zip(counts).map(|(part, count)| if *part < before { *count } else { 0 });
-        below += counts.fold(0_u64, |sum, count| sum + u64::from(count));
-    }
     let own: u64 = members.iter().map(|&u| u64::from(columns.counts[u])).sum();
     let is_median = 2 * below < columns.total && 2 * (below + own) >= columns.total;
     is_median.then(|| mean(columns, &mut members, |column| exact(columns, query, column)))
 }
 
-/// Integer scores of one query column from its distances; `false` if single precision cannot tell.
-#[inline(always)]
-pub(super) fn quantise(
-    columns: &Columns,
-    query: &Side,
-    (scaling, spread): (Scaling, Spread),
-    (distances, integers): (&[f32], &mut [u8]),
-) -> bool {
-    let Some(error) = error_bound(columns, query) else { return false };
-    let middle = 0.5 - (spread.median + scaling.floor) * scaling.scale;
-    let size = middle.abs() - spread.low * scaling.scale + 256.0;
-    let guard = scaling.scale * error + 8.0 * ROUNDOFF * size;
-    if guard > WIDEST_GUARD {
-        return false;
+/// The bins of a median, from the farthest columns to the nearest.
+struct Bins {
+    low: f64,
+    range: f64,
+    n: usize,
+}
+
+impl Bins {
+    /// The bin of a score.
+    fn of(&self, score: f64) -> usize {
+        ((score - self.low) / self.range * (self.n - 1) as f64) as usize
     }
-    let (scale, middle, guard) = (scaling.scale as f32, middle as f32, (guard as f32).next_up());
-    let number = |distance: f32| middle - distance * scale;
-    for (chunk, (integers, distances)) in integers.chunks_mut(CHUNK).zip(distances.chunks(CHUNK)).enumerate()
-    {
-        let mut uncertain = 0_u8;
-        for (integer, distance) in integers.iter_mut().zip(distances) {
-            let (value, from_edge) = whole(number(*distance));
-            *integer = value as u8;
-            uncertain |= u8::from(from_edge < guard);
-        }
-        if uncertain != 0 {
-            for (at, (integer, distance)) in integers.iter_mut().zip(distances).enumerate() {
-                if whole(number(*distance)).1 < guard {
-                    *integer = scaling.integer(exact(columns, query, chunk * CHUNK + at), spread.median);
+
+    /// The distance at which a bin begins.
+    #[inline(always)]
+    fn edge(&self, bin: usize) -> f32 {
+        let width = self.range / (self.n - 1) as f64;
+        (-self.low - bin as f64 * width) as f32
+    }
+
+    /// The bin of the weighted median, but for columns very near to its edges.
+    #[inline(always)]
+    fn median(&self, columns: &Columns, distances: &[f32]) -> usize {
+        let guess = self.guess(columns, distances);
+        let (mut first, mut last) = (guess.saturating_sub(REACH), (guess + REACH).min(self.n - 1));
+        let mut is_checked = false;
+        while first < last || !is_checked {
+            // Each look at all distances leaves a fifth of the bins.
+            let cuts: [usize; CUTS] = std::array::from_fn(|k| first + (last - first) * k / (CUTS - 1));
+            let below = beyond(columns, distances, cuts.map(|cut| self.edge(cut + 1)));
+            let reached = below.iter().position(|n| 2 * u64::from(*n) >= columns.total);
+            match reached {
+                Some(0) if !is_checked && first > 0 => (first, last) = (0, first),
+                None if !is_checked && last < self.n - 1 => (first, last) = (last + 1, self.n - 1),
+                Some(0) => last = first,
+                Some(k) => {
+                    (first, last) = (cuts[k - 1] + 1, cuts[k]);
+                    is_checked = true;
                 }
+                None => first = last,
+            }
+            is_checked |= first == last;
+        }
+        first
+    }
+
+    /// The median's bin by the columns of the sample.
+    #[inline(always)]
+    fn guess(&self, columns: &Columns, distances: &[f32]) -> usize {
+        let mut counts = vec![0; self.n];
+        let (farthest, scale) = (-self.low as f32, ((self.n - 1) as f64 / self.range) as f32);
+        for (column, count) in &columns.sample {
+            let bin = (farthest - distances[*column as usize]) * scale;
+            counts[(bin as usize).min(self.n - 1)] += count;
+        }
+        let mut below = 0;
+        let reaches = |count: &u32| {
+            below += u64::from(*count);
+            2 * below >= columns.total
+        };
+        counts.iter().position(reaches).unwrap_or(0)
+    }
+}
+
+/// How many columns are farther than each of some distances.
+#[inline(always)]
+fn beyond<const N: usize>(columns: &Columns, distances: &[f32], limits: [f32; N]) -> [u32; N] {
+    let mut counts = [0; N];
+    for (distance, count) in distances.iter().zip(&columns.counts) {
+        for n in 0..N {
+            counts[n] += if *distance > limits[n] { *count } else { 0 };
+        }
+    }
+    counts
+}
+
+/// What integer scores of one position of each query are made of in single precision.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Singles {
+    entries: [Lanes<f32>; 4],
+    scales: Lanes<f32>,
+    middles: Lanes<f32>,
+    guards: Lanes<f32>,
+}
+
+impl Singles {
+    /// Lanes with a score of 0, or `None` if single precision is of no use.
+    #[inline(always)]
+    pub(super) fn new(columns: &Columns, finish: Finish) -> Option<Self> {
+        let zeros = [0.0; LANES];
+        let new = Self { entries: [zeros; 4], scales: zeros, middles: [0.5; LANES], guards: zeros };
+        (finish == Finish::NegativeRoot && !columns.quads.is_empty()).then_some(new)
+    }
+
+    /// A lane that always has this score.
+    #[inline(always)]
+    pub(super) fn with_constant(mut self, lane: usize, score: u8) -> Self {
+        self.middles[lane] = f32::from(score) + 0.5;
+        self
+    }
+
+    /// A lane with a query's column, or `None` if single precision cannot tell.
+    #[inline(always)]
+    pub(super) fn with(
+        mut self,
+        lane: usize,
+        columns: &Columns,
+        query: &Side,
+        (scaling, spread): (Scaling, Spread),
+    ) -> Option<Self> {
+        let error = error_bound(columns, query)?;
+        let middle = 0.5 - (spread.median + scaling.floor) * scaling.scale;
+        let size = middle.abs() - spread.low * scaling.scale + 256.0;
+        let guard = scaling.scale * error + 8.0 * ROUNDOFF * size;
+        for (lanes, weight) in self.entries.iter_mut().zip(&query.weights) {
+            lanes[lane] = (weight / 2.0) as f32;
+        }
+        self.scales[lane] = scaling.scale as f32;
+        self.middles[lane] = middle as f32;
+        self.guards[lane] = (guard as f32).next_up();
+        (guard <= WIDEST_GUARD).then_some(self)
+    }
+
+    /// What the integer scores with a column are the whole parts of; step by step for all lanes at once.
+    #[inline(always)]
+    fn numbers(&self, column: [f32; 4]) -> Lanes<f32> {
+        let mut numbers = [0.0; LANES];
+        for (entries, entry) in self.entries.iter().zip(column) {
+            for lane in 0..LANES {
+                let difference = entries[lane] - entry;
+                numbers[lane] += difference * difference;
             }
         }
+        for lane in 0..LANES {
+            numbers[lane] = self.middles[lane] - numbers[lane].sqrt() * self.scales[lane];
+        }
+        numbers
     }
-    true
+
+    /// Fills the scores with a column; whether any is uncertain.
+    #[inline(always)]
+    pub(super) fn score(&self, column: [f32; 4], scores: &mut Lanes<u8>) -> bool {
+        let numbers = self.numbers(column);
+        let (mut integers, mut signs) = ([0; LANES], 0);
+        for lane in 0..LANES {
+            let (integer, from_edge) = whole(numbers[lane]);
+            integers[lane] = integer;
+            signs |= (from_edge - self.guards[lane]).to_bits();
+        }
+        *scores = integers.map(|integer| integer as u8);
+        signs >> 31 != 0
+    }
+
+    /// Which scores with a column are certain.
+    pub(super) fn certain(&self, column: [f32; 4]) -> Lanes<bool> {
+        let numbers = self.numbers(column);
+        std::array::from_fn(|lane| whole(numbers[lane]).1 >= self.guards[lane])
+    }
 }
 
 #[cfg(test)]
@@ -252,7 +353,7 @@ mod tests {
     use cistron_core::Seed;
     use ndarray::Array2;
 
-    use super::super::column::{self, Scratch};
+    use super::super::column::{self, Measure, Scratch};
     use super::super::instructions::Instructions;
     use super::super::{MotifDistance, TomtomOptions, TomtomTargets};
     use super::*;
@@ -276,20 +377,13 @@ mod tests {
                 let query: Vec<f64> = (0..4).map(|_| stream.below(21) as f64 / 20.0 * size + size).collect();
                 let query = MotifDistance::Euclidean.query(&query);
                 let (mut scores, mut bins) = (vec![0.0; n], vec![0; n]);
-                let ends =
-                    column::score(columns, &query, super::super::distance::Finish::NegativeRoot, &mut scores);
-                let median = column::median(columns, &scores, ends, 1000, &mut bins);
-                let expected = Spread { low: ends.0, high: ends.1, median };
-                let scaling = Scaling::new(&[expected], 100);
-                let integers: Vec<u8> = scores.iter().map(|s| scaling.integer(*s, median)).collect();
+                let (low, high) = column::score(columns, &query, Finish::NegativeRoot, &mut scores);
+                let median = column::median(columns, &scores, (low, high), 1000, &mut bins);
                 for instructions in Instructions::all() {
-                    let (mut distances, mut scores, mut found) = (vec![0.0; n], vec![0.0; n], vec![0; n]);
-                    let mut scratch =
-                        Scratch { distances: &mut distances, scores: &mut scores, bins: &mut bins };
-                    let spread = instructions.spread(&targets, &query, scratch.reborrow());
-                    assert_eq!(spread, expected, "{instructions:?} {width} {size}");
-                    instructions.quantise(&targets, &query, (scaling, spread), (scratch, &mut found));
-                    assert_eq!(found, integers, "{instructions:?} {width} {size}");
+                    let mut scratch = Scratch::default();
+                    let spread =
+                        instructions.run(Measure { targets: &targets, query: &query, scratch: &mut scratch });
+                    assert_eq!(spread, Spread { low, high, median }, "{instructions:?} {width} {size}");
                 }
             }
         }
@@ -300,9 +394,28 @@ mod tests {
         let targets = targets(500, 1.0);
         let columns = &targets.columns;
         let query = MotifDistance::Euclidean.query(&[1.3, 1.0, 1.9, 1.1]);
-        let (mut distances, mut bins) = (vec![0.0; columns.len()], vec![0; columns.len()]);
-        assert!(spread(columns, &query, 1000, (&mut distances, &mut bins)).is_some());
+        let mut distances = vec![0.0; columns.len()];
+        assert!(spread(columns, &query, 1000, &mut distances).is_some());
         assert!(error_bound(columns, &query).is_some_and(|error| error < 1e-5));
         assert_eq!(error_bound(columns, &MotifDistance::Euclidean.query(&[1e13, 0.0, 0.0, 0.0])), None);
+    }
+
+    #[test]
+    fn a_median_is_found_however_far_its_guess_is_off() {
+        let mut targets = targets(700, 1.0);
+        let query = MotifDistance::Euclidean.query(&[1.3, 1.0, 1.9, 1.1]);
+        let mut distances = vec![0.0; targets.columns.len()];
+        for n_bins in [2, 3, 20, 1000] {
+            let expected = spread(&targets.columns, &query, n_bins, &mut distances).unwrap();
+            let order = |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]);
+            let nearest = (0..distances.len()).min_by(order).unwrap() as u32;
+            let farthest = (0..distances.len()).max_by(order).unwrap() as u32;
+            for wrong in [nearest, farthest] {
+                let right = std::mem::replace(&mut targets.columns.sample, vec![(wrong, u32::MAX)]);
+                let mut distances = vec![0.0; targets.columns.len()];
+                assert_eq!(spread(&targets.columns, &query, n_bins, &mut distances).unwrap(), expected);
+                targets.columns.sample = right;
+            }
+        }
     }
 }

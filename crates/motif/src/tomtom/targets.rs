@@ -1,8 +1,10 @@
 use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 use ndarray::ArrayView2;
 
 use super::distance::Matrix;
+use super::one_hot::Groups;
 use super::{TomtomError, TomtomOptions, TomtomStrands};
 
 /// Targets of more positions in all, both strands counted, are refused: indices of columns have 32 bits.
@@ -27,6 +29,7 @@ pub struct TomtomTargets {
     /// The widths that occur, ascending, and which of them each target has.
     pub(super) widths: Vec<usize>,
     pub(super) width_classes: Vec<u32>,
+    groups: OnceLock<Groups>,
 }
 
 /// The distinct columns in the order of their first use.
@@ -37,7 +40,11 @@ pub(super) struct Columns {
     pub(super) weights: Vec<Vec<f64>>,
     /// The weights in single precision, and the largest magnitude of any.
     pub(super) singles: Vec<Vec<f32>>,
+    /// The same column by column, if a column has four.
+    pub(super) quads: Vec<[f32; 4]>,
     pub(super) magnitude: f64,
+    /// Columns from which a median is guessed, and how many positions each stands for.
+    pub(super) sample: Vec<(u32, u32)>,
     /// How many positions have this column, and how many there are in all.
     pub(super) counts: Vec<u32>,
     pub(super) total: u64,
@@ -104,6 +111,7 @@ impl TomtomTargets {
             columns,
             widths,
             width_classes,
+            groups: OnceLock::new(),
         })
     }
 
@@ -120,6 +128,11 @@ impl TomtomTargets {
     /// How the targets are compared.
     pub fn options(&self) -> &TomtomOptions {
         &self.options
+    }
+
+    /// The target strands in groups, made when the first one-hot query comes.
+    pub(super) fn groups(&self) -> &Groups {
+        self.groups.get_or_init(|| Groups::new(self))
     }
 
     /// The distinct columns of one target strand, forward ones first.
@@ -239,10 +252,26 @@ fn distinct(
     let weights = columns.weights.iter().flatten();
     columns.magnitude = weights.fold(0.0, |most, weight| most.max(weight.abs()));
     columns.singles = columns.weights.iter().map(|all| all.iter().map(|w| *w as f32).collect()).collect();
+    if let [a, b, c, d] = &columns.singles[..] {
+        columns.quads = (0..a.len()).map(|u| [a[u], b[u], c[u], d[u]]).collect();
+    }
     for &column in positions {
         columns.counts[column as usize] += 1;
     }
+    columns.sample = sample(&columns);
     columns
+}
+
+/// Frequent columns, and of the others every so many in the order of their entries with those that are like it.
+fn sample(columns: &Columns) -> Vec<(u32, u32)> {
+    const FREQUENT: u32 = 16;
+    const EVERY: usize = 16;
+    let count = |column: u32| columns.counts[column as usize];
+    let all = 0..columns.len() as u32;
+    let (mut rare, frequent): (Vec<u32>, Vec<u32>) = all.partition(|column| count(*column) < FREQUENT);
+    rare.sort_unstable_by_key(|column| columns.ranks[*column as usize]);
+    let middle = |like: &[u32]| (like[like.len() / 2], like.iter().map(|column| count(*column)).sum());
+    frequent.into_iter().map(|column| (column, count(column))).chain(rare.chunks(EVERY).map(middle)).collect()
 }
 
 #[cfg(test)]
