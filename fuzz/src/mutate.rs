@@ -161,14 +161,14 @@ mod tests {
 
     #[test]
     fn an_input_depends_on_its_number_alone() {
-        let corpus = [b"A 0.25\nC 0.25\n".to_vec(), b"x".to_vec(), Vec::new()];
+        let corpus = [b"A 0.25\nC 0.25\n".to_vec(), b">x y\n1 2 3\n".to_vec(), Vec::new()];
         let input = |i| mutate(&corpus, &mut Seed::new(1).stream("t", i));
         let inputs: Vec<Vec<u8>> = (0..500).map(input).collect();
         assert_eq!(inputs, (0..500).map(input).collect::<Vec<_>>());
         let mut distinct = inputs.clone();
         distinct.sort();
         distinct.dedup();
-        assert!(distinct.len() > 350, "{}", distinct.len());
+        assert!(distinct.len() > 250, "{}", distinct.len());
         assert!(inputs.iter().all(|input| input.len() <= LARGEST));
     }
 }

@@ -73,10 +73,12 @@ mod tests {
                     panic!("{}: input {}: {}", target.name, failure.index, failure.message);
                 }
                 let tally = campaign.tally();
-                assert!(step >= corpus || tally.taken == tally.inputs, "{}: file {step}", target.name);
+                // A random scan may have no hit.
+                let sound = tally.taken == tally.inputs || target.name == "scan";
+                assert!(step >= corpus || sound, "{}: file {step} of the corpus is refused", target.name);
             }
             let tally = campaign.tally();
-            assert!(tally.taken < tally.inputs || target.name == "scan", "{}: all is taken", target.name);
+            assert!(0 < tally.taken && tally.taken < tally.inputs, "{}: {tally:?}", target.name);
         }
     }
 }

@@ -7,7 +7,7 @@ use cistron::motif::{
 use cistron::ndarray::Array2;
 use cistron::{Alphabet, Run, Seed};
 
-const ENGINES: [ScanEngine; 3] = [ScanEngine::Auto, ScanEngine::Avx2, ScanEngine::Avx512];
+const ENGINES: [ScanEngine; 3] = [ScanEngine::Avx2, ScanEngine::Avx512, ScanEngine::Neon];
 
 /// An input, read from its front; zeros follow its end.
 struct Bytes<'a>(&'a [u8]);
