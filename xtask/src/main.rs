@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod docs;
+mod fuzz;
 mod proof;
 mod run;
 mod tidy;
@@ -48,6 +49,8 @@ enum Task {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
+    /// Try readers with damaged files, and SIMD paths with anything.
+    Fuzz(fuzz::Arguments),
     /// Check the book, and build it if mdbook is there.
     Docs,
     /// Train probes and name seqlets on real data, and write tables and pictures into the book.
@@ -71,6 +74,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(&workspace),
         Task::CudaCheck => ci::cuda_check(&workspace),
         Task::Bench { name, runs } => bench::run(&workspace, name, usize::from(runs)),
+        Task::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Task::Docs => docs::run(&workspace),
         Task::Proof => proof::run(&workspace),
     }

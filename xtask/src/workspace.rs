@@ -82,7 +82,7 @@ impl Package {
 
     /// Whether others build on it: not a program, tests or benchmarks.
     pub(crate) fn is_library(&self) -> bool {
-        !matches!(self.name.as_str(), "cistron-cli" | "xtask" | "conformance" | "benchmarks")
+        !matches!(self.name.as_str(), "cistron-cli" | "xtask" | "conformance" | "benchmarks" | "fuzz")
     }
 }
 

@@ -62,7 +62,7 @@ enum Command {
     /// Variant effects: saturation mutagenesis
     #[command(subcommand)]
     Effect(effect::Command),
-    /// Motifs: convert files, draw logos
+    /// Motifs: scan, compare, cluster and convert files, draw logos
     #[command(subcommand)]
     Motif(motif::Command),
     /// Seqlets: the spans of an attribution track that stand out

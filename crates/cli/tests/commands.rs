@@ -25,6 +25,7 @@ fn every_command_explains_itself_with_an_example() {
         "demo",
         "motif scan",
         "motif compare",
+        "motif cluster",
         "motif convert",
         "motif logo",
         "seqlets call",
@@ -356,6 +357,33 @@ fn motifs_sequences_and_letters_are_compared() {
     );
     refuse("motif compare TGAC none.meme", 1, "none.meme");
     refuse("motif compare TGAC", 2, "required");
+}
+
+#[test]
+fn motifs_that_are_alike_are_grouped() {
+    let bench = Bench::new();
+    let records = [("ap1", "TGACTCA"), ("gata", "AGATAAG"), ("ap1b", "TGAGTCA"), ("other", "CCGCGGC")];
+    let mut text = "MEME version 4\n".to_owned();
+    for (name, letters) in records {
+        text += &format!("\nMOTIF {name}\nletter-probability matrix: w= 7\n");
+        for letter in letters.chars() {
+            let row = "ACGT".chars().map(|other| if other == letter { "1" } else { "0" });
+            text += &(row.collect::<Vec<_>>().join(" ") + "\n");
+        }
+    }
+    bench.write("four.meme", &text);
+    for linkage in ["average", "single"] {
+        let table = bench.ok(&format!("motif cluster four.meme --threshold 0.01 --linkage {linkage}"));
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+        assert_eq!(rows[0], ["motif_name", "motif_idx", "cluster", "representative", "p_value"]);
+        let groups: Vec<&str> = rows[1..].iter().map(|row| row[2]).collect();
+        assert_eq!(groups, ["0", "1", "0", "2"]);
+        assert_eq!((rows[1][3], rows[1][4], rows[3][3]), ("ap1", "", "ap1"));
+        assert!(rows[3][4].parse::<f64>().unwrap() <= 0.01);
+    }
+    let ran = bench.run("motif cluster four.meme --threshold 1");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("threshold is 1, expected a p-value between 0 and 1"), "{}", ran.stderr);
 }
 
 const AP1: &str = "MEME version 4\n\nMOTIF M1 AP1\nletter-probability matrix: w= 7 nsites= 20\n\

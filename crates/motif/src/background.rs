@@ -1,6 +1,7 @@
 use cistron_core::Alphabet;
 
 use crate::MotifError;
+use crate::error::quoted;
 
 /// The probability of each letter of an alphabet where no motif is: a model of order 0.
 ///
@@ -45,7 +46,13 @@ impl Background {
             return Err(MotifError::background(format!("sums to {sum}, expected 1")));
         }
         let scale = if off < 1e-9 { 1.0 } else { sum };
-        Ok(Self(probabilities.iter().map(|p| p / scale).collect()))
+        let scaled: Vec<f64> = probabilities.iter().map(|p| p / scale).collect();
+        match scaled.iter().find(|p| !(**p > 0.0 && **p < 1.0)) {
+            Some(bad) => Err(MotifError::background(format!(
+                "holds {bad} divided by the sum, expected probabilities between 0 and 1"
+            ))),
+            None => Ok(Self(scaled)),
+        }
     }
 
     /// The share of each letter among letters counted, in the order of the alphabet.
@@ -93,14 +100,13 @@ impl Background {
             let malformed =
                 |problem: String| MotifError::Malformed { file: file.to_owned(), line, column: 1, problem };
             let Some(frequency) = frequency.filter(|frequency| frequency.is_finite()) else {
-                return Err(malformed(format!(
-                    "found {:?}, expected a letter and its frequency",
-                    content.trim()
-                )));
+                let found = quoted(content.trim());
+                return Err(malformed(format!("found {found}, expected a letter and its frequency")));
             };
             let [letter] = *word.as_bytes() else { continue };
             let slot = found.get_mut(usize::from(alphabet.code(letter)));
-            *slot.ok_or_else(|| malformed(format!("found `{word}`, expected one of {alphabet}")))? =
+            *slot
+                .ok_or_else(|| malformed(format!("found {}, expected one of {alphabet}", quoted(word))))? =
                 Some(frequency);
         }
         let complete: Option<Vec<f64>> = found.into_iter().collect();
@@ -151,6 +157,8 @@ mod tests {
         );
         assert_eq!(refused(&[0.5, 0.75]), "background sums to 1.25, expected 1");
         assert!(Background::new(&[f64::NAN, 0.5]).is_err());
+        // Beside such a number the other becomes 1.
+        assert!(Background::new(&[0.95, 1e-320]).is_err());
         let near = Background::new(&[0.25, 0.25, 0.25, 0.2]).unwrap();
         assert!((near.probabilities().iter().sum::<f64>() - 1.0).abs() < 1e-15);
     }
@@ -162,7 +170,7 @@ mod tests {
         assert_eq!(words.probabilities(), [0.3, 0.2, 0.2, 0.3]);
         let refused = |text: &str| parse(text).unwrap_err().to_string();
         assert_eq!(refused("A 0.3\nX 0.2\n"), "bg:2:1: found `X`, expected one of ACGT");
-        assert_eq!(refused("A\n"), "bg:1:1: found \"A\", expected a letter and its frequency");
+        assert_eq!(refused("A\n"), "bg:1:1: found `A`, expected a letter and its frequency");
         assert_eq!(refused("A 1\n"), "bg: a letter has no frequency, expected all of ACGT");
         assert!(Background::of_counts(&[1, 0, 1, 1]).is_err());
     }

@@ -14,6 +14,10 @@ mod tile;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod lookup;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 #[cfg(test)]
 mod tests;
@@ -68,12 +72,14 @@ pub enum ScanEngine {
     /// The fastest that the processor has.
     #[default]
     Auto,
-    /// Plain Rust, on every processor (on ARM the only one).
+    /// Plain Rust, on every processor.
     Portable,
     /// x86-64 with AVX2.
     Avx2,
     /// x86-64 with AVX-512 VBMI.
     Avx512,
+    /// 64-bit ARM.
+    Neon,
 }
 
 /// How a [`Scanner`] scans.

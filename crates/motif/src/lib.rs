@@ -3,10 +3,11 @@
 //! A [`Motif`] is a name and a matrix of shape (width, A), kept as read; a [`MotifSet`] holds motifs over one
 //! alphabet, each name once. [`read_motifs`] tells the format of a file by its content. A [`Scanner`] finds where
 //! motifs fit sequences (FIMO), [`TomtomTargets`] compares motifs, sequences or attributions with a set of motifs
-//! (TOMTOM), and [`call_seqlets`] finds what to compare.
+//! (TOMTOM), [`cluster_motifs`] groups those that are alike, and [`call_seqlets`] finds what to compare.
 
 mod annotation;
 mod background;
+mod cluster;
 mod error;
 mod fimo;
 mod io;
@@ -22,6 +23,7 @@ pub use annotation::{
     count_annotations, count_pairs, count_spacings, pair_enrichment, spacing_enrichment,
 };
 pub use background::Background;
+pub use cluster::{ClusterMember, ClusterOptions, Linkage, cluster_motifs};
 pub use error::MotifError;
 pub use fimo::{
     Arithmetic, FimoOptions, Hit, HitOrder, PValues, Scan, ScanEngine, ScanStrands, ScanSummary,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use cistron_core::Alphabet;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1};
 
 use crate::{Background, MotifError};
 
@@ -63,11 +63,14 @@ impl Motif {
     ///
     /// # Errors
     /// [`MotifError::Motif`] for an empty matrix, more than 10,000 positions, a value that is not finite, a
-    /// negative probability or count, or a control character in the name.
+    /// negative probability or count, or a name that is blank or has a control character.
     pub fn new(name: impl Into<Arc<str>>, matrix: Array2<f64>, kind: MatrixKind) -> Result<Self, MotifError> {
         let motif = Self::as_read(name, matrix, kind)?;
         if motif.name.contains(char::is_control) {
             return Err(MotifError::motif(&motif.name, "has a control character in its name"));
+        }
+        if motif.name.trim().is_empty() {
+            return Err(MotifError::motif(&motif.name, "has no name, expected one"));
         }
         let negative = motif.matrix.indexed_iter().find(|(_, value)| **value < 0.0);
         match negative.filter(|_| !kind.is_score()) {
@@ -214,13 +217,16 @@ impl Motif {
             return Err(MotifError::background(problem));
         }
         let mut out = self.matrix.clone();
-        for mut row in out.rows_mut() {
-            match self.kind {
-                MatrixKind::LogOdds => row.iter_mut().zip(b).for_each(|(x, b)| *x = b * x.exp2()),
-                MatrixKind::Weights => row.iter_mut().zip(b).for_each(|(x, b)| *x = b * x.exp()),
-                MatrixKind::Probabilities | MatrixKind::Counts => {}
+        for (mut row, read) in out.rows_mut().into_iter().zip(self.matrix.rows()) {
+            self.weigh(row.view_mut(), b, 0.0, 1.0);
+            let mut sum = row.sum();
+            if !sum.is_finite() || (self.kind.is_score() && sum <= 0.0) {
+                // Beyond what numbers hold: the same relative to the largest.
+                let largest = read.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                row.assign(&read);
+                self.weigh(row.view_mut(), b, largest, 1.0 / largest);
+                sum = row.sum();
             }
-            let sum = row.sum();
             let keep = self.kind == MatrixKind::Probabilities && (sum - 1.0).abs() <= ROW_TOLERANCE;
             if sum <= 0.0 {
                 row.fill(1.0 / b.len() as f64);
@@ -229,6 +235,16 @@ impl Motif {
             }
         }
         Ok(out)
+    }
+
+    /// Turns a row of scores less `shift`, or of amounts times `scale`, into numbers that are to be divided by their
+    /// sum.
+    fn weigh(&self, mut row: ArrayViewMut1<'_, f64>, b: &[f64], shift: f64, scale: f64) {
+        match self.kind {
+            MatrixKind::LogOdds => row.iter_mut().zip(b).for_each(|(x, b)| *x = b * (*x - shift).exp2()),
+            MatrixKind::Weights => row.iter_mut().zip(b).for_each(|(x, b)| *x = b * (*x - shift).exp()),
+            MatrixKind::Probabilities | MatrixKind::Counts => row.mapv_inplace(|x| x * scale),
+        }
     }
 }
 
@@ -271,6 +287,8 @@ mod tests {
         );
         assert!(Motif::new("x", array![[-1.0, 2.0]], MatrixKind::LogOdds).is_ok());
         assert!(Motif::new("x\ny", array![[1.0]], MatrixKind::Counts).is_err());
+        let error = Motif::new(" ", array![[1.0]], MatrixKind::Counts).unwrap_err();
+        assert_eq!(error.to_string(), "motif ` ` has no name, expected one");
     }
 
     #[test]
@@ -283,6 +301,12 @@ mod tests {
         // log2(0.75 / 0.5) and log2(0.25 / 0.5)
         let back = of(array![[1.5_f64.log2(), -1.0]], MatrixKind::LogOdds);
         assert!((back[[0, 0]] - 0.75).abs() < 1e-15, "{back}");
+        // Numbers whose sum or exponential is beyond what a number holds.
+        assert_eq!(of(array![[1e308, 1e308]], MatrixKind::Counts), array![[0.5, 0.5]]);
+        for kind in [MatrixKind::LogOdds, MatrixKind::Weights] {
+            let rows = array![[1e5, 1e5], [-1e5, -2e5], [1e308, -1e308]];
+            assert_eq!(of(rows, kind), array![[0.5, 0.5], [1.0, 0.0], [1.0, 0.0]]);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! `cistron motif`: scan, compare, convert, logo.
+//! `cistron motif`: scan, compare, cluster, convert, logo.
 
+mod cluster;
 mod compare;
 mod scan;
 
@@ -31,6 +32,9 @@ pub(crate) enum Command {
                             cistron motif compare mine.meme JASPAR2024.meme --threshold 0.01 -o matches.tsv\n  \
                             cistron motif compare JASPAR2024.meme --symmetric -o pairs.tsv.gz")]
     Compare(compare::CompareArgs),
+    /// Group motifs that are alike
+    #[command(after_help = "Example: cistron motif cluster JASPAR2024.meme -o clusters.tsv")]
+    Cluster(cluster::ClusterArgs),
     /// Turn a motif file into another format
     #[command(after_help = "Example: cistron motif convert JASPAR2024.pfm --to meme -o JASPAR2024.meme")]
     Convert(ConvertArgs),
@@ -43,6 +47,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Scan(args) => scan::scan(args, context),
         Command::Compare(args) => compare::compare(args, context),
+        Command::Cluster(args) => cluster::cluster(args, context),
         Command::Convert(args) => convert(args, context),
         Command::Logo(args) => draw(args, context),
     }

@@ -8,8 +8,15 @@ use super::tile::{Rooms, Tile};
 use super::{portable, rescore};
 use crate::{Arithmetic, FimoOptions, MotifError, ScanEngine};
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::lookup::{self, LookUp};
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
+use super::{
+    avx2::{self, Avx2},
+    avx512::{self, Avx512},
+};
 
 /// A hit on the scale of its scan.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +52,11 @@ enum Filter {
     Nothing,
     Portable(portable::Group),
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Group),
+    Avx2(lookup::Group<Avx2>),
     #[cfg(target_arch = "x86_64")]
-    Avx512(avx512::Group),
+    Avx512(lookup::Group<Avx512>),
+    #[cfg(target_arch = "aarch64")]
+    Neon(lookup::Group<Neon>),
 }
 
 /// A tile as its filters and the scoring read it.
@@ -120,9 +129,11 @@ impl Plan {
         let (mut bytes, mut words) = (Vec::new(), Vec::new());
         match self.engine {
             #[cfg(target_arch = "x86_64")]
-            ScanEngine::Avx2 => bytes = avx2::encode(codes, padding),
+            ScanEngine::Avx2 => bytes = lookup::encode::<Avx2>(codes, padding),
             #[cfg(target_arch = "x86_64")]
-            ScanEngine::Avx512 => bytes = avx512::encode(codes, padding),
+            ScanEngine::Avx512 => bytes = lookup::encode::<Avx512>(codes, padding),
+            #[cfg(target_arch = "aarch64")]
+            ScanEngine::Neon => bytes = lookup::encode::<Neon>(codes, padding),
             _ => words = portable::encode(codes, padding),
         }
         Encoded { rooms: tile.rooms(self.letters), packed: rescore::pack(codes), bytes, words, tile }
@@ -177,6 +188,8 @@ impl Group {
             Filter::Avx2(group) => group.shifts.clone(),
             #[cfg(target_arch = "x86_64")]
             Filter::Avx512(group) => group.shifts.clone(),
+            #[cfg(target_arch = "aarch64")]
+            Filter::Neon(group) => group.shifts.clone(),
         };
         let from = shifts.iter().copied().min().unwrap_or(0);
         let to = starts + shifts.iter().copied().max().unwrap_or(0);
@@ -192,6 +205,8 @@ impl Group {
             Filter::Avx2(group) => group.filter(&encoded.bytes, from, to, &mut scratch.passed),
             #[cfg(target_arch = "x86_64")]
             Filter::Avx512(group) => group.filter(&encoded.bytes, from, to, &mut scratch.passed),
+            #[cfg(target_arch = "aarch64")]
+            Filter::Neon(group) => group.filter(&encoded.bytes, from, to, &mut scratch.passed),
         }
         shifts
     }
@@ -246,7 +261,10 @@ fn choose(alphabet: &Alphabet, asked: ScanEngine) -> Result<ScanEngine, MotifErr
 
 /// The engines of this processor, the fastest last.
 pub(super) fn available() -> Vec<ScanEngine> {
+    #[allow(unused_mut, reason = "some processors have but one")]
     let mut out = vec![ScanEngine::Portable];
+    #[cfg(target_arch = "aarch64")]
+    out.push(ScanEngine::Neon);
     #[cfg(target_arch = "x86_64")]
     {
         out.extend(avx2::is_available().then_some(ScanEngine::Avx2));
@@ -265,17 +283,11 @@ fn groups(lanes: &[Lane], alphabet: &Alphabet, engine: ScanEngine) -> Vec<Group>
     let (filtered, others): (Vec<u32>, Vec<u32>) = all.into_iter().partition(reachable);
     let mut out: Vec<Group> = match engine {
         #[cfg(target_arch = "x86_64")]
-        ScanEngine::Avx2 => {
-            let blocks = |lane: &Lane| lane.blocks(avx2::COLUMNS, avx2::MOST_BLOCKS);
-            let filter = |ids: &[u32], blocks| Filter::Avx2(avx2::Group::new(&refs(ids), blocks));
-            by_blocks(lanes, &filtered, avx2::LANES, blocks, filter)
-        }
+        ScanEngine::Avx2 => by_blocks(lanes, &filtered, Filter::Avx2),
         #[cfg(target_arch = "x86_64")]
-        ScanEngine::Avx512 => {
-            let blocks = |lane: &Lane| lane.blocks(avx512::COLUMNS, avx512::MOST_BLOCKS);
-            let filter = |ids: &[u32], blocks| Filter::Avx512(avx512::Group::new(&refs(ids), blocks));
-            by_blocks(lanes, &filtered, avx512::LANES, blocks, filter)
-        }
+        ScanEngine::Avx512 => by_blocks(lanes, &filtered, Filter::Avx512),
+        #[cfg(target_arch = "aarch64")]
+        ScanEngine::Neon => by_blocks(lanes, &filtered, Filter::Neon),
         _ => {
             let group = |ids: &[u32]| Filter::Portable(portable::Group::new(&refs(ids)));
             let chunks = filtered.chunks(portable::LANES);
@@ -288,19 +300,22 @@ fn groups(lanes: &[Lane], alphabet: &Alphabet, engine: ScanEngine) -> Vec<Group>
 }
 
 /// Groups of strands that take the same number of blocks.
-#[cfg(target_arch = "x86_64")]
-fn by_blocks(
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn by_blocks<L: LookUp>(
     lanes: &[Lane],
     ids: &[u32],
-    size: usize,
-    blocks: impl Fn(&Lane) -> usize + Sync + Send,
-    filter: impl Fn(&[u32], usize) -> Filter + Sync + Send,
+    filter: impl Fn(lookup::Group<L>) -> Filter + Sync + Send,
 ) -> Vec<Group> {
-    let count = |i: usize| lanes.get(ids[i] as usize).map_or(2, &blocks);
+    let lane = |id: &u32| lanes.get(*id as usize);
+    let count = |i: usize| lane(&ids[i]).map_or(2, |lane| lane.blocks(L::COLUMNS, L::MOST_BLOCKS));
     let mut sorted: Vec<(usize, u32)> = map(ids.len(), count).into_iter().zip(ids.iter().copied()).collect();
     sorted.sort_unstable();
-    let same = sorted.chunk_by(|a, b| a.0 == b.0).flat_map(|run| run.chunks(size));
+    let same = sorted.chunk_by(|a, b| a.0 == b.0).flat_map(|run| run.chunks(L::LANES));
     let parts: Vec<(usize, Vec<u32>)> =
         same.map(|part| (part[0].0, part.iter().map(|(_, id)| *id).collect())).collect();
-    map(parts.len(), |i| Group { lanes: parts[i].1.clone(), filter: filter(&parts[i].1, parts[i].0) })
+    map(parts.len(), |i| {
+        let (blocks, ids) = &parts[i];
+        let members: Vec<&Lane> = ids.iter().filter_map(lane).collect();
+        Group { lanes: ids.clone(), filter: filter(lookup::Group::new(&members, *blocks)) }
+    })
 }

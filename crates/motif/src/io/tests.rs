@@ -172,6 +172,24 @@ fn uniprobe_is_read() {
     );
     assert_eq!(set.len(), 2);
     assert_eq!(set.motifs()[0].matrix(), array![[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]]);
+    assert_eq!((&**set.motifs()[0].name(), &**set.motifs()[1].name()), ("Arid3a", "b"));
+    assert_eq!(set.motifs()[0].full_name(), "Arid3a Seed k-mer");
+}
+
+#[test]
+fn names_with_blanks_stay_apart_where_a_name_is_one_word() {
+    let rows = "A:\t1\nC:\t0\nG:\t0\nT:\t0\n\n";
+    let set = parse(&format!("x one\n{rows}x two\n{rows}y one\n{rows}"));
+    for format in [MotifFormat::Meme, MotifFormat::Jaspar, MotifFormat::Hocomoco] {
+        let back = parse_motifs_as(&text_in(&set, format), "m", format, &()).unwrap();
+        let names: Vec<String> =
+            back.motifs().iter().map(|motif| motif.full_name().replace('\t', " ")).collect();
+        assert_eq!(names, ["x_one", "x_two", "y one"], "{format}");
+    }
+    let set = parse(&format!("x one\n{rows}x two\n{rows}x_two\n{rows}"));
+    let error = write_motifs(&set, MotifFormat::Meme, &mut Vec::new()).unwrap_err();
+    let expected = "motif `x_two` has the name of another when its blanks are `_`, expected unique names";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
@@ -201,6 +219,7 @@ fn malformed_meme_files_are_refused_with_their_place() {
         (meme("MOTIF\n"), "m:2:1: found a motif without a name"),
         (meme("MOTIF a\n"), "m:2:1: found motif `a` without a matrix"),
         (meme("strands: -\n"), "m:2:1: found strands `-`, expected `+ -` or `+`"),
+        (meme("ALPHABET= A\n"), "m:2:1: found the alphabet `A`, expected at least two letters"),
         (meme("ALPHABET= AA\n"), "m:2:1: alphabet \"AA\" holds a letter twice"),
         (meme("ALPHABET x\nA\n"), "m:4:1: found the end of the file, expected `END ALPHABET`"),
         (

@@ -6,7 +6,8 @@ use crate::error::quoted;
 use crate::motif::ROW_TOLERANCE;
 use crate::{MatrixKind, Motif, MotifError, MotifSet};
 
-/// `UniPROBE`: a line with the name, then `A:` and a value a position, for each letter.
+/// `UniPROBE`: a line with the name, then `A:` and a value a position, for each letter. Of a line such as
+/// `Protein: NAME<tab>Seed k-mer: …` the name is that of the protein, and what follows is the second name.
 pub(super) fn parse(text: &str, file: &str) -> Result<(MotifSet, u64), MotifError> {
     let mut lines = Lines::new(text, file);
     let (mut set, mut uneven) = (MotifSet::new(Alphabet::dna()), 0);
@@ -21,8 +22,13 @@ pub(super) fn parse(text: &str, file: &str) -> Result<(MotifSet, u64), MotifErro
         }
         let matrix = rows(&mut lines)?;
         uneven += matrix.rows().into_iter().filter(|row| (row.sum() - 1.0).abs() > ROW_TOLERANCE).count();
-        let name = line.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let motif = Motif::new(name, matrix, MatrixKind::Probabilities);
+        let (name, more) = match line.text.trim().strip_prefix("Protein:") {
+            Some(protein) => protein.trim_start().split_once('\t').unwrap_or((protein, "")),
+            None => (line.text, ""),
+        };
+        let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let motif = Motif::new(joined(name), matrix, MatrixKind::Probabilities);
+        let motif = motif.map(|motif| motif.with_alternate(joined(more)));
         motif.and_then(|motif| set.push(motif)).map_err(|error| lines.place(line.number, error))?;
     }
     Ok((set, uneven as u64))

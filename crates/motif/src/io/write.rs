@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use cistron_core::{Alphabet, Strand};
@@ -11,6 +12,9 @@ use crate::{Background, MatrixKind, Motif, MotifError, MotifSet};
 /// MEME and Homer and `UniPROBE` hold probabilities; JASPAR and TRANSFAC hold counts: probabilities are written
 /// there times the number of sites, or as they are where that is unknown. MEME alone keeps scores (as a log-odds
 /// matrix) and other alphabets than DNA and RNA. HOCOMOCO is written a row a position, as read.
+///
+/// In MEME, JASPAR and HOCOMOCO a name is one word: where names would be the same but for what follows a blank, their
+/// blanks become `_`.
 ///
 /// # Errors
 /// [`MotifError::Motif`] for a motif that the format cannot hold, [`MotifError::Write`] if the writer fails.
@@ -29,7 +33,7 @@ pub fn write_motifs(set: &MotifSet, format: MotifFormat, writer: &mut dyn Write)
     if format == MotifFormat::Meme {
         meme_header(set, writer).map_err(MotifError::write)?;
     }
-    for motif in set.motifs() {
+    for (motif, name) in set.motifs().iter().zip(words(set)?) {
         if format != MotifFormat::Meme && !pairs {
             return Err(refuse(motif, &format!("has letters {}, expected DNA for {format}", set.alphabet())));
         }
@@ -41,16 +45,39 @@ pub fn write_motifs(set: &MotifSet, format: MotifFormat, writer: &mut dyn Write)
         }
         let probabilities = motif.probabilities(&uniform(set.alphabet()))?;
         let written = match format {
-            MotifFormat::Meme => meme(motif, &probabilities, writer),
-            MotifFormat::Jaspar => jaspar(motif, writer),
+            MotifFormat::Meme => meme(motif, &name, &probabilities, writer),
+            MotifFormat::Jaspar => jaspar(motif, &name, writer),
             MotifFormat::Transfac => transfac(motif, writer),
-            MotifFormat::Hocomoco => hocomoco(motif, writer),
+            MotifFormat::Hocomoco => hocomoco(motif, &name, writer),
             MotifFormat::Uniprobe => uniprobe(motif, &probabilities, writer),
             MotifFormat::Homer => homer(motif, &probabilities, writer),
         };
         written.map_err(MotifError::write)?;
     }
     Ok(())
+}
+
+/// The names for formats in which a name is one word. Blanks of a name become `_` where its first word is another's
+/// too; elsewhere they stay, and what follows the first word reads back as the second name.
+fn words(set: &MotifSet) -> Result<Vec<String>, MotifError> {
+    let first = |motif: &Motif| motif.name().split_whitespace().next().unwrap_or_default().to_owned();
+    let mut uses = HashMap::new();
+    set.motifs().iter().for_each(|motif| *uses.entry(first(motif)).or_insert(0) += 1);
+    let word = |motif: &Motif| match uses.get(&first(motif)) {
+        Some(1) => motif.name().to_string(),
+        _ => motif.name().split_whitespace().collect::<Vec<_>>().join("_"),
+    };
+    let words: Vec<String> = set.motifs().iter().map(word).collect();
+    let mut seen = HashSet::new();
+    for (motif, word) in set.motifs().iter().zip(&words) {
+        if !seen.insert(word.split_whitespace().next().unwrap_or_default()) {
+            return Err(refuse(
+                motif,
+                "has the name of another when its blanks are `_`, expected unique names",
+            ));
+        }
+    }
+    Ok(words)
 }
 
 fn refuse(motif: &Motif, problem: &str) -> MotifError {
@@ -75,8 +102,9 @@ fn meme_header(set: &MotifSet, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "Background letter frequencies\n{}\n", pairs.join(" "))
 }
 
-fn meme(motif: &Motif, probabilities: &Array2<f64>, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, "MOTIF {}", motif.full_name())?;
+fn meme(motif: &Motif, name: &str, probabilities: &Array2<f64>, writer: &mut dyn Write) -> io::Result<()> {
+    let alternate = motif.alternate().map_or("", |it| &**it);
+    writeln!(writer, "{}", format!("MOTIF {name} {alternate}").trim_end())?;
     let (letters, width) = (probabilities.ncols(), motif.width());
     if motif.kind().is_score() {
         writeln!(
@@ -116,9 +144,9 @@ fn counts(motif: &Motif) -> Array2<f64> {
     motif.matrix().mapv(|value| value * scale)
 }
 
-fn jaspar(motif: &Motif, writer: &mut dyn Write) -> io::Result<()> {
+fn jaspar(motif: &Motif, name: &str, writer: &mut dyn Write) -> io::Result<()> {
     let alternate = motif.alternate().map_or("", |it| &**it);
-    writeln!(writer, "{}", format!(">{}\t{alternate}", motif.name()).trim_end())?;
+    writeln!(writer, "{}", format!(">{name}\t{alternate}").trim_end())?;
     for (letter, column) in "ACGT".chars().zip(counts(motif).columns()) {
         let values: Vec<String> = column.iter().map(f64::to_string).collect();
         writeln!(writer, "{letter} [ {} ]", values.join(" "))?;
@@ -139,8 +167,8 @@ fn transfac(motif: &Motif, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "XX\n//")
 }
 
-fn hocomoco(motif: &Motif, writer: &mut dyn Write) -> io::Result<()> {
-    writeln!(writer, ">{}", motif.name())?;
+fn hocomoco(motif: &Motif, name: &str, writer: &mut dyn Write) -> io::Result<()> {
+    writeln!(writer, ">{name}")?;
     rows(motif.matrix().rows().into_iter().map(|row| row.to_vec()), "\t", writer)
 }
 

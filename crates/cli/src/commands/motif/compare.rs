@@ -61,7 +61,7 @@ pub(crate) struct CompareArgs {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum DistanceArg {
+pub(super) enum DistanceArg {
     #[default]
     Euclidean,
     Pearson,
@@ -110,7 +110,7 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    fn views(&self) -> Vec<ArrayView2<'_, f64>> {
+    pub(super) fn views(&self) -> Vec<ArrayView2<'_, f64>> {
         self.matrices.iter().map(|matrix| matrix.view()).collect()
     }
 }
@@ -163,7 +163,7 @@ pub(crate) fn compare(args: &CompareArgs, context: &Context) -> anyhow::Result<(
 }
 
 /// An option out of its range is a wrong use.
-fn option_error(error: anyhow::Error) -> anyhow::Error {
+pub(super) fn option_error(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref() {
         Some(TomtomError::Option { .. }) => usage(error.to_string()),
         _ => error,

@@ -6,6 +6,10 @@ use crate::error::quoted;
 
 /// `ALPHABET= ACGT`.
 pub(super) fn of_letters(lines: &Lines<'_>, line: Line<'_>, letters: &str) -> Result<Alphabet, MotifError> {
+    if letters.chars().count() == 1 {
+        let problem = format!("found the alphabet {}, expected at least two letters", quoted(letters));
+        return Err(lines.error(line.number, 1, problem));
+    }
     known(letters).map_or_else(
         || Alphabet::custom(letters).map_err(|error| lines.error(line.number, 1, error.to_string())),
         Ok,
