@@ -10,13 +10,13 @@
 use std::error::Error;
 use std::fs;
 
-use cistron_core::{Reference, Run, Strand, Window};
+use cistron_core::{Run, Strand, Window};
 use cistron_encode::NpzReader;
 use cistron_genome::{DEFAULT_MAX_MEMORY, open_reference};
 use cistron_motif::{
-    Annotation, FimoOptions, OverlapRule, PairCounting, PairOrder, Scanner, Seqlet, SeqletOptions,
-    TfModiscoOptions, ThresholdRule, call_seqlets, call_tfmodisco_seqlets, count_annotations, count_pairs,
-    count_spacings, read_motifs,
+    Annotation, Annotations, FimoOptions, OverlapRule, PairCounting, PairOrder, Scanner, Seqlet,
+    SeqletOptions, SpacingOptions, TfModiscoOptions, ThresholdRule, call_seqlets, call_tfmodisco_seqlets,
+    count_annotations, count_pairs, count_spacings, read_motifs,
 };
 use ndarray::Array2;
 
@@ -27,9 +27,6 @@ const TICKS: f64 = 100.0;
 
 /// Calls whose mean is the warm one, since the clock ticks slowly.
 const WARM: u32 = 50;
-
-/// The least distance that does not count.
-const DISTANCE: u32 = 100;
 
 fn main() -> Result<()> {
     // Cargo adds `--bench` to what the user gave.
@@ -54,7 +51,7 @@ fn main() -> Result<()> {
             print_seqlets(&call_tfmodisco_seqlets(read_tracks(npz)?.view(), options)?);
         }
         ["pairs", table] => print_pairs(&read_annotations(table)?),
-        ["spacing", table] => print_spacings(&read_annotations(table)?, OverlapRule::Refuse)?,
+        ["spacing", table] => print_spacings(&read_annotations(table)?)?,
         ["hits", motifs, fasta] => hits(motifs, fasta)?,
         _ => println!("skipped: no task was given"),
     }
@@ -70,17 +67,22 @@ fn print_seqlets(seqlets: &[Seqlet]) {
 }
 
 /// The number of pairs, and their motifs weighted by their counts.
-fn print_pairs(annotations: &[Annotation]) {
+fn print_pairs(annotations: &Annotations) {
     let pairs = count_pairs(annotations, PairCounting::OncePerExample, PairOrder::ByIndex);
     let weighted: u64 = pairs.iter().map(|(&(a, b), n)| (1000 * u64::from(a) + u64::from(b)) * n).sum();
     println!("{} {weighted}", pairs.values().sum::<u64>());
 }
 
-/// The same, and distances weighted by their counts.
-fn print_spacings(annotations: &[Annotation], overlaps: OverlapRule) -> Result<()> {
-    let spacings = count_spacings(annotations, DISTANCE, overlaps, PairOrder::ByPosition)?;
-    let motifs: u64 = spacings.iter().map(|(&(a, b, _), n)| (1000 * u64::from(a) + u64::from(b)) * n).sum();
-    let distances: i64 = spacings.iter().map(|(&(_, _, distance), n)| distance * *n as i64).sum();
+/// The same of pairs that do not overlap, and distances weighted by their counts.
+fn print_spacings(annotations: &Annotations) -> Result<()> {
+    let options = SpacingOptions {
+        overlaps: OverlapRule::Refuse,
+        order: PairOrder::ByPosition,
+        ..SpacingOptions::default()
+    };
+    let spacings = count_spacings(annotations, options)?;
+    let motifs: u64 = spacings.iter().map(|(at, n)| (1000 * u64::from(at.a) + u64::from(at.b)) * n).sum();
+    let distances: i64 = spacings.iter().map(|(at, n)| at.distance * *n as i64).sum();
     println!("{} {motifs} {distances}", spacings.values().sum::<u64>());
     Ok(())
 }
@@ -101,18 +103,12 @@ fn hits(motifs: &str, fasta: &str) -> Result<()> {
     let windows = (0..WINDOWS).map(window).collect::<Result<Vec<_>>>()?;
     let scanner = Scanner::new(&read_motifs(motifs, &())?, &FimoOptions::default())?;
     let (hits, _) = scanner.collect(&windows, Run::default())?;
-    let annotation = |hit: &cistron_motif::Hit| Annotation {
-        example: hit.example,
-        motif: hit.motif,
-        start: hit.start as u32,
-        end: hit.end as u32,
-    };
-    let annotations: Vec<Annotation> = hits.iter().map(annotation).collect();
+    let annotations = Annotations::from_hits(&hits)?;
     drop(hits);
     let begin = processor_seconds();
     let counts = count_annotations(&annotations);
     let pairs = count_pairs(&annotations, PairCounting::OncePerExample, PairOrder::ByIndex);
-    let spacings = count_spacings(&annotations, DISTANCE, OverlapRule::Signed, PairOrder::ByIndex)?;
+    let spacings = count_spacings(&annotations, SpacingOptions::default())?;
     let work = processor_seconds() - begin;
     let rows = (counts.len(), pairs.len(), spacings.len());
     println!("{} hits, {} counts, {} pairs, {} spacings", annotations.len(), rows.0, rows.1, rows.2);
@@ -127,11 +123,11 @@ fn read_tracks(path: &str) -> Result<Array2<f32>> {
 }
 
 /// Lines of example, motif, start and end.
-fn read_annotations(path: &str) -> Result<Vec<Annotation>> {
+fn read_annotations(path: &str) -> Result<Annotations> {
     let annotation = |line: &str| -> Result<Annotation> {
         let fields = line.split(' ').map(str::parse).collect::<std::result::Result<Vec<u32>, _>>()?;
         let [example, motif, start, end] = fields[..] else { return Err(line.into()) };
-        Ok(Annotation { example, motif, start, end })
+        Ok(Annotation::new(example, motif, start, end))
     };
     fs::read_to_string(path)?.lines().map(annotation).collect()
 }

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use cistron::Seed;
 use cistron::encode::NpzReader;
 use cistron::motif::{
     Annotation, AnnotationOrder, Annotations, ContributionOptions, OverlapRule, PairCounting, PairOrder,
     SiteOptions, SpacingOptions, contribution_hits, count_annotations, count_pairs, count_spacings,
 };
 use cistron::ndarray::{Array2, Array3, s};
+use cistron::{Seed, Strand};
 use conformance::golden;
 
 /// The rows of an integer matrix.
@@ -189,7 +189,7 @@ fn words_planted_in_the_attributions_of_a_network_are_found() {
     let sites = hits.sites(&options).unwrap();
     let named = hits.select(sites.iter().map(|site| site.best));
     let is_planted = |row: &Annotation| {
-        let reverse = row.strand.map(|strand| strand.symbol()) == Some('-');
+        let reverse = row.strand.map(Strand::symbol) == Some('-');
         planted.contains(&(row.example, row.motif, row.start, reverse))
     };
     let right = named.filter(is_planted).len() as f64;

@@ -122,7 +122,7 @@ fn reads_of_phix_have_the_graph_that_was_measured() {
     // four times 2.5 %.
     let (precision, recall, shape) = graph(&reads, &truth, 1);
     let near = |found: u64, expected: f64| {
-        assert!((found as f64 / expected - 1.0).abs() < 0.1, "{found}, {expected}")
+        assert!((found as f64 / expected - 1.0).abs() < 0.1, "{found}, {expected}");
     };
     near(shape.kmers, 64_377.0);
     near(shape.unitigs, 5_095.0);

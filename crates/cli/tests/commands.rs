@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::fmt::Write;
+
 use cistron::encode::{NpzReader, NpzWriter};
 use support::Bench;
 
@@ -365,7 +367,7 @@ fn motifs_that_are_alike_are_grouped() {
     let records = [("ap1", "TGACTCA"), ("gata", "AGATAAG"), ("ap1b", "TGAGTCA"), ("other", "CCGCGGC")];
     let mut text = "MEME version 4\n".to_owned();
     for (name, letters) in records {
-        text += &format!("\nMOTIF {name}\nletter-probability matrix: w= 7\n");
+        writeln!(text, "\nMOTIF {name}\nletter-probability matrix: w= 7").unwrap();
         for letter in letters.chars() {
             let row = "ACGT".chars().map(|other| if other == letter { "1" } else { "0" });
             text += &(row.collect::<Vec<_>>().join(" ") + "\n");
@@ -528,15 +530,11 @@ fn pairs_and_spacings_stand_beside_what_chance_gives() {
     let mut rows = String::from("example\tmotif\tstart\tend\tstrand\n");
     let mut examples = String::new();
     for i in 0..20 {
-        examples += &format!("e{i}\t300\n");
+        writeln!(examples, "e{i}\t300").unwrap();
         if i < 6 {
-            rows += &format!(
-                "e{i}\tA\t{}\t{}\t+\ne{i}\tB\t{}\t{}\t-\n",
-                9 * i,
-                9 * i + 8,
-                9 * i + 12,
-                9 * i + 20
-            );
+            let start = 9 * i;
+            writeln!(rows, "e{i}\tA\t{start}\t{}\t+", start + 8).unwrap();
+            writeln!(rows, "e{i}\tB\t{}\t{}\t-", start + 12, start + 20).unwrap();
         }
     }
     bench.write("found.tsv", rows);

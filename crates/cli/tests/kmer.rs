@@ -85,6 +85,7 @@ fn two_haplotypes_are_written_and_kept_apart() {
 fn wrong_uses_and_bad_files_are_told_apart() {
     let bench = bench();
     bench.ok("kmer train toy.fa --model codebook -o model");
+    bench.write("short.fa", ">one\nACGTACGTACGTACGTACGTACGTACGT\n");
     bench.write("cut.fq", "@r1\nACGT\n+\nII\n");
     for (arguments, code, expected) in [
         ("kmer train toy.fa --model codebook -k 33 -o x", 2, "k is 33, expected 1 to 32"),
@@ -94,7 +95,7 @@ fn wrong_uses_and_bad_files_are_told_apart() {
             "noise is 0.9, expected a probability above 0",
         ),
         ("kmer train toy.fa --model codebook -o model", 1, "config.json exists already"),
-        ("kmer train genome.fa --model codebook -o x", 1, "no window of 31 known bases found"),
+        ("kmer train short.fa --model codebook -o x", 1, "no window of 31 known bases found"),
         ("kmer train toy.fa --model spectrum -o x", 2, "no valley between errors and genome"),
         ("kmer graph toy.fa -k 30", 2, "k of a de Bruijn graph is 30, expected an odd number"),
         ("kmer graph cut.fq", 1, "cut.fq:4:1: found 2 qualities, expected 4 as there are letters"),

@@ -248,7 +248,9 @@ mod tests {
         let mut roots = vec![0; links.len()];
         for group in groups {
             let least = group.iter().copied().min().unwrap_or(0);
-            group.iter().for_each(|motif| roots[*motif] = least);
+            for motif in group {
+                roots[motif] = least;
+            }
         }
         roots
     }

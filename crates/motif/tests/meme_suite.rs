@@ -109,7 +109,7 @@ fn a_hit_has_at_most_the_threshold_as_its_p_value() {
     let second = best + BACKGROUND[0] * BACKGROUND[2] * BACKGROUND[3];
     let table = PValues::of(&set(), 0, &options(1.0)).unwrap();
     for (sum, p) in [(2722, best), (2690, second)] {
-        assert!((table.p_value(sum as f64 / SCALE + 3.0 * OFFSET) - p).abs() < 1e-15);
+        assert!((table.p_value(f64::from(sum) / SCALE + 3.0 * OFFSET) - p).abs() < 1e-15);
     }
     for (threshold, expected) in
         [(best * (1.0 - 1e-9), 0), (best * (1.0 + 1e-9), 1), (second * (1.0 + 1e-9), 2)]

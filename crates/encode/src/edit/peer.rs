@@ -198,7 +198,9 @@ fn cumulative(row: ndarray::ArrayView1<'_, f64>) -> Vec<f64> {
             sum
         })
         .collect();
-    sums.iter_mut().for_each(|it| *it /= sum);
+    for it in &mut sums {
+        *it /= sum;
+    }
     sums
 }
 

@@ -229,7 +229,7 @@ mod tests {
         let bins = LocalBins { width: 4, min_width: 2 };
         assert_eq!(bins.bins(3, 12), [0..3, 3..7, 7..12]);
         assert_eq!(bins.bins(2, 12), [0..2, 2..6, 6..10, 10..12]);
-        assert_eq!(bins.bins(4, 5), [0..5]);
+        assert_eq!(bins.bins(4, 5), vec![0..5]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Sums of independent values: the inner loop of the null.
+#![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;

@@ -161,7 +161,7 @@ fn mode(all: &[f32]) -> f32 {
     let from = all.partition_point(|value| *value <= low);
     let inner = &all[from..all.partition_point(|value| *value < high).max(from)];
     let (low, high) = if inner.is_empty() { (low, high) } else { fullest_bin(inner) };
-    (low + high) / 2.0
+    f32::midpoint(low, high)
 }
 
 /// The edges of the fullest of 1000 bins over the range of sorted values, the first on ties.

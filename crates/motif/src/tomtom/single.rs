@@ -316,13 +316,13 @@ impl Singles {
     fn numbers(&self, column: [f32; 4]) -> Lanes<f32> {
         let mut numbers = [0.0; LANES];
         for (entries, entry) in self.entries.iter().zip(column) {
-            for lane in 0..LANES {
-                let difference = entries[lane] - entry;
-                numbers[lane] += difference * difference;
+            for (number, other) in numbers.iter_mut().zip(entries) {
+                let difference = other - entry;
+                *number += difference * difference;
             }
         }
-        for lane in 0..LANES {
-            numbers[lane] = self.middles[lane] - numbers[lane].sqrt() * self.scales[lane];
+        for ((number, middle), scale) in numbers.iter_mut().zip(&self.middles).zip(&self.scales) {
+            *number = middle - number.sqrt() * scale;
         }
         numbers
     }

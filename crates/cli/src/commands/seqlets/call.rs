@@ -267,7 +267,9 @@ fn recursive<T: AttributionValue + Neg<Output = T>>(
 
 /// Seqlets of examples that count from another number than 0.
 fn numbered(mut seqlets: Vec<Seqlet>, first: usize) -> Vec<Seqlet> {
-    seqlets.iter_mut().for_each(|seqlet| seqlet.example += first as u32);
+    for seqlet in &mut seqlets {
+        seqlet.example += first as u32;
+    }
     seqlets
 }
 
