@@ -574,7 +574,7 @@ fn overlapping_annotations_become_sites_and_pictures() {
     );
     let table = bench.ok("seqlets sites hits.tsv");
     let rows: Vec<&str> = table.lines().skip(1).collect();
-    assert_eq!(rows, ["0\tB\t11\t20\t.\t\t0.00001\t\tA", "0\tC\t40\t50\t.\t\t0.1\t\t"]);
+    assert_eq!(rows, ["0\tB\t11\t20\t.\t\t1e-5\t\tA", "0\tC\t40\t50\t.\t\t0.1\t\t"]);
     bench.ok("demo --out-dir demo");
     bench.ok("genome onehot demo/genome.fa --bed demo/positives.bed --width 200 -o x.npz");
     bench.ok(
