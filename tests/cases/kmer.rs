@@ -129,9 +129,11 @@ fn reads_of_phix_have_the_graph_that_was_measured() {
     near(shape.tips, 1_554.0);
     assert!((precision - 0.083).abs() < 0.009 && recall > 0.997, "{precision} {recall}");
     assert!((3..=30).contains(&shape.bubbles), "{shape:?}");
+    // False k-mers seen twice come from some 90 errors that happened twice, a number that spreads by 10 %; two such
+    // draws differ by up to three times 14 %.
     let (precision, recall, shape) = graph(&reads, &truth, 2);
-    near(shape.kmers, 8_138.0);
-    assert!((precision - 0.657).abs() < 0.05 && recall > 0.994, "{precision} {recall}");
+    let n_false = (1.0 - precision) * shape.kmers as f64;
+    assert!((n_false / (0.343 * 8_138.0) - 1.0).abs() < 0.42 && recall > 0.994, "{n_false} {recall}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn wrong_uses_and_bad_files_are_told_apart() {
     }
     bench.write(
         "model/config.json",
-        "{\"version\":2,\"k\":31,\"type\":\"kmer-codebook\",\"noise\":0.1,\"strands\":\"both\",\"margin\":2}",
+        "{\"version\":2,\"model_type\":\"denoiser\",\"k\":31,\"type\":\"kmer-codebook\",\"noise\":0.1,\"strands\":\"both\",\"margin\":2}",
     );
     let ran = bench.run("kmer denoise model toy.fa");
     assert!(ran.stderr.contains("version is 2, expected 1"), "{}", ran.stderr);

@@ -118,9 +118,11 @@ impl WindowSet {
         let mut masked = PackedSequences::default();
         let beyond = self.k as u64 - 1;
         let mut ranges = self.ranges().peekable();
+        // Where the bases end that were kept; windows of one base may be a range over two records.
+        let mut done = 0;
         for (index, record) in (0..).map_while(|index| Some((index, sequences.record(index)?))) {
             let mut letters = sequences.letters(index).unwrap_or_default();
-            let mut done = record.start;
+            done = record.start.max(done);
             while let Some(range) = ranges.next_if(|range| range.start < record.end) {
                 if range.start > done {
                     letters[(done - record.start) as usize..(range.start - record.start) as usize].fill(b'N');

@@ -99,7 +99,7 @@ pub struct TrainedDenoiser {
 /// [`ModelsError::Cancelled`]; [`ModelsError::Io`], [`ModelsError::Resume`] and others for a folder that does not fit.
 ///
 /// ```
-/// use cistron_core::Run;
+/// use cistron_core::{Run, Seed};
 /// use cistron_encode::kmer::{KmerSampler, Noise, PackedSequences, Strands, WindowSet};
 /// use cistron_models::{DenoiserKind, DenoiserTraining, train_denoiser};
 ///

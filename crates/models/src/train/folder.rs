@@ -34,6 +34,21 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// A folder for a new run in the place of one that may be there.
+    ///
+    /// # Errors
+    /// [`ModelsError::Io`].
+    pub fn replace(path: impl AsRef<Path>) -> Result<Self, ModelsError> {
+        let folder = Self { path: path.as_ref().to_path_buf(), resume: false };
+        fs::create_dir_all(&folder.path).map_err(ModelsError::io(&folder.path))?;
+        for file in [folder.last(), folder.log()] {
+            if file.exists() {
+                fs::remove_file(&file).map_err(ModelsError::io(&file))?;
+            }
+        }
+        Ok(folder)
+    }
+
     /// The folder of a run to go on with; one that did not come as far as its first checkpoint begins anew.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub(super) struct NetworkArgs {
     minutes: Option<f64>,
     /// Go on with an interrupted run; the result is that of one that was not
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
 }
 
 /// Trains a network; leaves its weights, its log and its curves in the folder.
@@ -61,9 +61,14 @@ pub(super) fn train(
     };
     let (training, validation) = (sampler(&split.training)?, sampler(&split.validation)?);
     let options = args.network.options(kind)?;
-    let folder =
-        if args.network.resume { RunFolder::resume(&args.output) } else { RunFolder::create(&args.output) };
-    let trained = train_denoiser(&training, &validation, &options, Some(&folder?), context.run())
+    let folder = if args.network.resume {
+        RunFolder::resume(&args.output)?
+    } else if context.force {
+        RunFolder::replace(&args.output)?
+    } else {
+        RunFolder::create(&args.output)?
+    };
+    let trained = train_denoiser(&training, &validation, &options, Some(&folder), context.run())
         .map_err(model_error)?;
     write_curves(&args.output, &trained.report.history)?;
     Ok(trained)

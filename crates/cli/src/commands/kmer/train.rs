@@ -1,7 +1,9 @@
 //! `cistron kmer train`.
 
+use std::fs;
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use cistron::encode::kmer::{
     CodebookDenoiser, CodebookOptions, CountOptions, KmerCounts, KmerSplit, PackedSequences,
     SpectrumDenoiser, SpectrumOptions, Split,
@@ -105,10 +107,10 @@ impl TrainArgs {
 
 pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     let record = Record::begin();
-    check_free(&args.output.join("config.json"), context)?;
+    if !args.network.resume {
+        check_free(&args.output.join("config.json"), context)?;
+    }
     let sequences = read_packed(&args.inputs)?;
-    std::fs::create_dir_all(&args.output)
-        .map_err(|error| anyhow::anyhow!("{}: {error}", args.output.display()))?;
     let record_of_split = args.split(context);
     let split = record_of_split
         .map(|split| KmerSplit::new(&sequences, args.k, split.options(), context.seed).map_err(kmer_error))
@@ -128,6 +130,7 @@ pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
             exact(args, masked.unwrap_or(sequences))?
         }
     };
+    fs::create_dir_all(&args.output).map_err(|error| anyhow!("{}: {error}", args.output.display()))?;
     model.save(&args.output, record_of_split)?;
     let more = json!({"command": "kmer train", "k": args.k});
     record.write(&args.output, context, &digests(&args.inputs)?, &more)
