@@ -22,7 +22,8 @@ enum Body {
 struct Dense {
     narrowing: [LinearLayer; 3],
     norm: BatchNormLayer,
-    rest: [LinearLayer; 5],
+    widening: [LinearLayer; 4],
+    last: LinearLayer,
 }
 
 impl Layers {
@@ -70,29 +71,27 @@ impl Dense {
             LinearLayer::new(&mut scope.enter(name), widths[from], widths[to])
         };
         let narrowing = [linear("encoder.1", 0, 1)?, linear("encoder.3", 1, 2)?, linear("encoder.5", 2, 3)?];
-        let rest = [
+        let widening = [
             linear("encoder.8", 3, 4)?,
             linear("decoder.0", 4, 3)?,
             linear("decoder.2", 3, 2)?,
             linear("decoder.4", 2, 1)?,
-            linear("decoder.6", 1, 0)?,
         ];
-        Ok(Self { narrowing, norm: BatchNormLayer::new(&mut scope.enter("encoder.7"), widths[3])?, rest })
+        let last = linear("decoder.6", 1, 0)?;
+        let norm = BatchNormLayer::new(&mut scope.enter("encoder.7"), widths[3])?;
+        Ok(Self { narrowing, norm, widening, last })
     }
 
     fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, ModelsError> {
         let &[n, k, letters] = x.shape() else { return Ok(x.clone()) };
         let mut hidden = x.reshape(&[n, k * letters])?;
         for layer in &self.narrowing {
-            hidden = layer.forward(&hidden)?.activate(Activation::Relu)?;
+            hidden = layer.forward_relu(&hidden)?;
         }
         hidden = self.norm.forward(&hidden, pass)?;
-        for (i, layer) in self.rest.iter().enumerate() {
-            hidden = layer.forward(&hidden)?;
-            if i + 1 < self.rest.len() {
-                hidden = hidden.activate(Activation::Relu)?;
-            }
+        for layer in &self.widening {
+            hidden = layer.forward_relu(&hidden)?;
         }
-        Ok(hidden)
+        self.last.forward(&hidden)
     }
 }

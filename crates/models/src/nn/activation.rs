@@ -65,7 +65,7 @@ macro_rules! with_functions {
 }
 
 #[inline(always)]
-fn relu<T: Real>(x: T) -> T {
+pub(super) fn relu<T: Real>(x: T) -> T {
     // This way round NaN stays NaN.
     if x <= T::zero() { T::zero() } else { x }
 }

@@ -43,6 +43,14 @@ impl LinearLayer {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
         x.linear(&self.weight, Some(&self.bias))
     }
+
+    /// The same with 0 for what is below.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
+        x.linear_relu(&self.weight, &self.bias)
+    }
 }
 
 /// Convolution along positions, parameters `weight` (O, C / groups, taps) and `bias` (O).

@@ -2,14 +2,18 @@ use candle_core::bail;
 use faer::Accum;
 
 use super::Real;
+use super::activation::{Activation, relu};
 use super::kernel::{Kernel, View, apply, compute};
 use super::matrix::{matrix, matrix_mut, product};
 use super::tensor::{Raw, RawResult, Tensor, rows_and_width};
-use super::vector::column_sums2;
+use super::vector::{column_sums2, for_row_blocks, map2};
 use crate::ModelsError;
 
-/// `x Wᵀ + b` over the last axis.
-pub(super) struct Linear;
+/// `x Wᵀ + b` over the last axis, or what of it is above 0.
+pub(super) struct Linear {
+    /// Whether what is below 0 becomes 0, while it is at hand: another pass over memory costs as much as the product.
+    pub(super) relu: bool,
+}
 
 /// `x Wᵀ` over the last axis.
 pub(super) struct LinearWithoutBias;
@@ -57,23 +61,34 @@ impl Kernel<3> for Linear {
 
     fn compute<T: Real>(&self, [x, weight, bias]: [View<'_, T>; 3], out: &mut [T]) -> RawResult<()> {
         out.chunks_exact_mut(bias.values.len().max(1)).for_each(|row| row.copy_from_slice(bias.values));
-        input_by_weight(x, weight, Accum::Add, out)
+        input_by_weight(x, weight, Accum::Add, out)?;
+        if self.relu {
+            for_row_blocks(out, bias.values.len(), |_, out| {
+                for x in out {
+                    *x = relu(*x);
+                }
+            });
+        }
+        Ok(())
     }
 
     fn backward(
         &self,
         [by_x, by_weight, by_bias]: [bool; 3],
         [x, weight, _]: [&Raw; 3],
-        _: &Raw,
+        output: &Raw,
         gradient: &Raw,
     ) -> RawResult<[Option<Raw>; 3]> {
+        let gradient =
+            &if self.relu { compute(&WhereAboveZero, [output, gradient])? } else { gradient.clone() };
         let [by_x, by_weight] = gradients([by_x, by_weight], [x, weight], gradient)?;
         let by_bias = by_bias.then(|| compute(&ColumnSums, [gradient])).transpose()?;
         Ok([by_x, by_weight, by_bias])
     }
 
     fn composed(&self, [x, weight, bias]: [&Raw; 3]) -> RawResult<Raw> {
-        LinearWithoutBias.composed([x, weight])?.broadcast_add(bias)
+        let sum = LinearWithoutBias.composed([x, weight])?.broadcast_add(bias)?;
+        if self.relu { Activation::Relu.composed([&sum]) } else { Ok(sum) }
     }
 }
 
@@ -161,14 +176,38 @@ impl Kernel<1> for ColumnSums {
     }
 }
 
+/// The gradient where the output is above 0, else 0.
+struct WhereAboveZero;
+
+impl Kernel<2> for WhereAboveZero {
+    const NAME: &'static str = "gradient of a rectified linear layer";
+
+    fn shape(&self, [output, _]: [&[usize]; 2]) -> RawResult<Vec<usize>> {
+        Ok(output.to_vec())
+    }
+
+    fn compute<T: Real>(&self, [output, gradient]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
+        map2(output.values, gradient.values, out, |y, g| if y > T::zero() { g } else { T::zero() });
+        Ok(())
+    }
+}
+
 impl Tensor {
+    /// What of `x Wᵀ + b` is above 0, else 0: [`linear`](Self::linear) and [`Activation::Relu`] in one pass.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn linear_relu(&self, weight: &Self, bias: &Self) -> Result<Self, ModelsError> {
+        Ok(apply(Linear { relu: true }, [self, weight, bias])?)
+    }
+
     /// `x Wᵀ + b` over the last axis: x (…, I), W (O, I), b (O), result (…, O).
     ///
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Result<Self, ModelsError> {
         Ok(match bias {
-            Some(bias) => apply(Linear, [self, weight, bias])?,
+            Some(bias) => apply(Linear { relu: false }, [self, weight, bias])?,
             None => apply(LinearWithoutBias, [self, weight])?,
         })
     }

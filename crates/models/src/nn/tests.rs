@@ -150,7 +150,10 @@ fn linear() {
     check("linear of a transposed view", &[numbers(&[2, 5, 3], 0), numbers(&[4, 5], 1)], |x| {
         transposed_view(&x[0]).linear(&x[1], None).unwrap()
     });
-    check_composed(|| linear::Linear, inputs);
+    check("linear and relu", &inputs, |x| x[0].linear_relu(&x[1], &x[2]).unwrap());
+    for relu in [false, true] {
+        check_composed(|| linear::Linear { relu }, inputs.clone());
+    }
     // Large enough to be shared out over threads, by rows and by columns.
     check_composed(|| linear::LinearWithoutBias, [numbers(&[700, 40], 0), numbers(&[30, 40], 1)]);
     check_composed(|| linear::LinearWithoutBias, [numbers(&[30, 40], 0), numbers(&[700, 40], 1)]);
