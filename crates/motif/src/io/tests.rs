@@ -220,7 +220,11 @@ fn malformed_meme_files_are_refused_with_their_place() {
         (meme("MOTIF a\n"), "m:2:1: found motif `a` without a matrix"),
         (meme("strands: -\n"), "m:2:1: found strands `-`, expected `+ -` or `+`"),
         (meme("ALPHABET= A\n"), "m:2:1: found the alphabet `A`, expected at least two letters"),
-        (meme("ALPHABET= AA\n"), "m:2:1: alphabet \"AA\" holds a letter twice"),
+        (meme("ALPHABET= AA\n"), "m:2:1: the alphabet `AA` holds a letter twice"),
+        (
+            meme(&format!("ALPHABET= {}\n", "AC".repeat(150))),
+            "m:2:1: the alphabet `ACACACACACACACACACACACACACACACACACACACACACACACACACACACACACAC…` has no letter or more than 200",
+        ),
         (meme("ALPHABET x\nA\n"), "m:4:1: found the end of the file, expected `END ALPHABET`"),
         (
             meme("Background letter frequencies\n\n"),
