@@ -274,6 +274,19 @@ fn malformed_meme_files_are_refused_with_their_place() {
             "m:4:5: found 2, expected a probability",
         ),
         (
+            meme("MOTIF a\nletter-probability matrix: w= 1\n1.1 -0.1 0 0\n"),
+            "m:4:1: found 1.1, expected a probability",
+        ),
+        (
+            meme("MOTIF a\nletter-probability matrix: w= 1\n0.5 -0.1 0.3 0.3\n"),
+            "m:4:5: found -0.1, expected a probability",
+        ),
+        (
+            meme("MOTIF a\nletter-probability matrix: w= 1\n1 0 NaN 0\n"),
+            "m:4:5: found `NaN`, expected a number",
+        ),
+        (meme("MOTIF a\nletter-probability matrix:\n1 0 inf 0\n"), "m:4:5: found `inf`, expected a number"),
+        (
             meme("MOTIF a\nletter-probability matrix: w= 1 E= x\n1 0 0 0\n"),
             "m:3:36: found `x` for E, expected a number from 0",
         ),
