@@ -52,12 +52,10 @@ impl Kernel for Integers<'_> {
         for (tile, scores) in scores.chunks_mut(TILE * width).enumerate() {
             let start = tile * TILE;
             for (at, (position, counts)) in positions.iter().zip(counts.iter_mut()).enumerate() {
+                let place = (start, width, at);
                 match &position.singles {
-                    Some(singles) => position.fill_single(columns, singles, (start, width, at), scores),
-                    None => {
-                        let own = scores.iter_mut().skip(at).step_by(width);
-                        position.fill_exact(columns, finish, (start, own));
-                    }
+                    Some(singles) => position.fill_single(columns, singles, place, scores),
+                    None => position.fill_exact(columns, finish, place, scores),
                 }
                 let own = scores.iter().skip(at).step_by(width);
                 for (scores, n) in own.zip(&columns.counts[start..]) {
@@ -157,15 +155,17 @@ impl Position {
         }
     }
 
+    /// The same in double precision.
     #[inline(always)]
-    fn fill_exact<'a>(
+    fn fill_exact(
         &self,
         columns: &Columns,
         finish: Finish,
-        (start, scores): (usize, impl Iterator<Item = &'a mut Lanes<u8>>),
+        (start, width, at): (usize, usize, usize),
+        scores: &mut [Lanes<u8>],
     ) {
-        for (column, scores) in (start..).zip(scores) {
-            *scores = self.exact(columns, finish, column);
+        for (column, row) in (start..).zip(scores.chunks_mut(width)) {
+            row[at] = self.exact(columns, finish, column);
         }
     }
 
