@@ -14,3 +14,23 @@ pub(crate) fn files(folder: &str) -> Vec<Vec<u8>> {
     assert!(!files.is_empty() && files.len() == paths.len(), "no corpus in {}", path.display());
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TARGETS;
+
+    /// Each target judges what once broke it.
+    #[test]
+    fn what_broke_a_reader_breaks_it_no_more() {
+        let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
+        for folder in fs::read_dir(found).unwrap() {
+            let folder = folder.unwrap();
+            let name = folder.file_name();
+            let target = TARGETS.iter().find(|target| *target.name == name).unwrap();
+            for file in fs::read_dir(folder.path()).unwrap() {
+                (target.check)(&fs::read(file.unwrap().path()).unwrap());
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@
 //! Inputs are corpus files, mutated: input `i` of a target is a function of the seed, the target's name and `i`
 //! alone, so that a failure is named by a number. `cargo xtask fuzz` runs it for hours, `cargo test` for a moment.
 //!
-//! A file that broke a reader belongs in `corpus/<target>/`, once the reader is mended.
+//! A file that broke a reader belongs in `found/<target>/`, once the reader is mended: tests judge it ever after.
 
 mod campaign;
 mod corpus;

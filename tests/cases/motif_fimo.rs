@@ -108,11 +108,14 @@ fn check_case(name: &str) {
 }
 
 macro_rules! scans {
-    ($($name:ident)*) => { $(
-        #[test]
-        #[allow(non_snake_case, reason = "the golden file's own name")]
-        fn $name() { check_case(stringify!($name)); }
-    )* };
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            #[allow(non_snake_case, reason = "the golden file's own name")]
+            fn $name() { check_case(stringify!($name)); }
+        )*
+        const CASES: &[&str] = &[$(stringify!($name)),*];
+    };
 }
 
 scans! {
@@ -121,6 +124,17 @@ scans! {
     fimo_test_thr1e3 fimo_test_thr0p3 fimo_test_thr1e6 fimo_test_thr1e30
     fimo_test_bin001 fimo_test_bin1 fimo_test_bin03 fimo_test_eps001 fimo_test_eps1em9 fimo_test_norc
     fimo_allN fimo_mixN fimo_jaspar_sub fimo_planted fimo_dim1
+}
+
+#[test]
+fn every_scan_of_the_manifest_is_a_case() {
+    let Some(folder) = golden("motif") else { return };
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    for (name, settings) in manifest["cases"].as_object().unwrap() {
+        let scan = settings["kind"].as_str().unwrap().starts_with("fimo");
+        let known = CASES.contains(&name.as_str()) || ["fimo_tables", "fimo_fasta"].contains(&name.as_str());
+        assert!(known || !scan, "{name}");
+    }
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! Motif comparison against memelite 0.5.0 and tangermeme 1.6.0: integers and orders exactly, p-values to 1e-9.
-#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it did not expect")]
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
-use cistron::Strand;
 use cistron::encode::NpzReader;
+use cistron::genome::{DEFAULT_MAX_MEMORY, bed, open_reference};
 use cistron::motif::{
     MotifMatch, NeighbourOrder, TomtomError, TomtomOptions, TomtomStrands, TomtomTargets, compare_symmetric,
+    sequence_matrix,
 };
 use cistron::ndarray::{Array2, ArrayView2, s};
+use cistron::{Alphabet, Strand, Window};
 use conformance::{data, golden};
+use serde_json::Value;
 
 /// The arrays of a case by name, with their shapes.
 struct Case(HashMap<String, (Vec<usize>, Vec<f64>)>);
@@ -104,71 +108,69 @@ fn check_rows(case: &Case, name: &str, rows: &[Vec<MotifMatch>]) {
     }
 }
 
-fn small(name: &str, options: TomtomOptions) {
-    let (Some(case), Some(motifs)) = (Case::open(name), meme("test.meme")) else { return };
-    check_rows(&case, name, &compare(&motifs, &motifs, options));
+/// What the manifest says of each case.
+fn manifest() -> Option<Value> {
+    let text = fs::read(golden("motif/manifest.json")?).unwrap();
+    Some(serde_json::from_slice::<Value>(&text).unwrap()["cases"].take())
 }
 
-fn jaspar(name: &str, options: TomtomOptions) {
-    let (Some(case), Some(motifs)) = (Case::open(name), meme("JASPAR2024.meme")) else { return };
-    assert_eq!(motifs.len(), 2346);
-    let targets = if case.0.contains_key("t_rows") { case.rows("t_rows", &motifs) } else { motifs.clone() };
-    let queries = if case.0.contains_key("q") { case.queries() } else { case.rows("q_rows", &motifs) };
-    check_rows(&case, name, &compare(&queries, &targets, options));
-}
-
-fn forward() -> TomtomOptions {
-    TomtomOptions { strands: TomtomStrands::Forward, ..Default::default() }
-}
-
-fn nearest(n: usize) -> TomtomOptions {
-    TomtomOptions { nearest: Some(n), order: NeighbourOrder::Peer, ..Default::default() }
-}
-
-#[test]
-fn test_motifs_with_every_option() {
-    let base = TomtomOptions::default;
-    small("tomtom_test_default", base());
-    small("tomtom_test_norc", forward());
-    small("tomtom_test_nobins", TomtomOptions { target_bins: None, ..base() });
-    small("tomtom_test_tb10", TomtomOptions { target_bins: Some(10), ..base() });
-    small("tomtom_test_sb30", TomtomOptions { score_bins: 30, ..base() });
-    small("tomtom_test_sb200", TomtomOptions { score_bins: 200, ..base() });
-    small("tomtom_test_mb50", TomtomOptions { median_bins: 50, ..base() });
-}
-
-#[test]
-fn few_and_short_targets() {
-    let Some(motifs) = meme("test.meme") else { return };
-    if let Some(case) = Case::open("tomtom_one_target") {
-        check_rows(&case, "tomtom_one_target", &compare(&motifs, &motifs[..1], TomtomOptions::default()));
-    }
-    if let Some(case) = Case::open("tomtom_short_targets") {
-        let cut = |(at, motif): (usize, &Array2<f64>)| motif.slice(s![..at % 3 + 1, ..]).to_owned();
-        let targets: Vec<Array2<f64>> = motifs.iter().enumerate().map(cut).collect();
-        check_rows(&case, "tomtom_short_targets", &compare(&motifs, &targets, TomtomOptions::default()));
+/// memelite's own order of neighbours with the case's settings.
+fn options_of(settings: &Value) -> TomtomOptions {
+    let number = |name: &str, default: usize| {
+        settings.get(name).map_or(default, |number| number.as_u64().unwrap() as usize)
+    };
+    let base = TomtomOptions::default();
+    TomtomOptions {
+        score_bins: number("n_score_bins", base.score_bins),
+        median_bins: number("n_median_bins", base.median_bins),
+        target_bins: match settings.get("n_target_bins") {
+            None => base.target_bins,
+            Some(bins) => bins.as_u64().map(|bins| bins as usize),
+        },
+        strands: if settings["reverse_complement"] == false {
+            TomtomStrands::Forward
+        } else {
+            TomtomStrands::Both
+        },
+        nearest: settings["n_nearest"].as_u64().map(|n| n as usize),
+        order: NeighbourOrder::Peer,
+        ..base
     }
 }
 
-#[test]
-fn queries_of_every_kind_against_jaspar() {
-    for name in
-        ["tomtom_seqlets_jaspar", "tomtom_jaspar_sub", "tomtom_attr", "tomtom_Ncols", "tomtom_uniform"]
-    {
-        jaspar(name, TomtomOptions::default());
-    }
-    jaspar("tomtom_seqlets_norc", forward());
+fn targets_of(case: &Case, settings: &Value) -> Option<Vec<Array2<f64>>> {
+    let cut = |(at, motif): (usize, &Array2<f64>)| motif.slice(s![..at % 3 + 1, ..]).to_owned();
+    Some(match settings["targets"].as_str().unwrap() {
+        "JASPAR2024.meme" => meme("JASPAR2024.meme")?,
+        "JASPAR2024.meme rows t_rows" => case.rows("t_rows", &meme("JASPAR2024.meme")?),
+        "test.meme" => meme("test.meme")?,
+        "first test.meme motif only" => meme("test.meme")?[..1].to_vec(),
+        "columns 0..w of each test.meme motif, w=1,2,3 cycling" => {
+            meme("test.meme")?.iter().enumerate().map(cut).collect()
+        }
+        other => panic!("no targets are known as {other}"),
+    })
 }
 
-#[test]
-fn neighbours_in_the_peers_order() {
-    for n in [1, 5, 50, 5000] {
-        jaspar(&format!("tomtom_nearest{n}"), nearest(n));
+fn queries_of(case: &Case, settings: &Value) -> Option<Vec<Array2<f64>>> {
+    match settings["queries"].as_str() {
+        Some("test.meme") => meme("test.meme"),
+        Some("JASPAR2024.meme rows q_rows") => Some(case.rows("q_rows", &meme("JASPAR2024.meme")?)),
+        _ => Some(case.queries()),
     }
 }
 
-fn symmetric(name: &str, motifs: &[Array2<f64>]) {
+fn check_comparison(name: &str, settings: &Value) {
     let Some(case) = Case::open(name) else { return };
+    let (Some(queries), Some(targets)) = (queries_of(&case, settings), targets_of(&case, settings)) else {
+        return;
+    };
+    check_rows(&case, name, &compare(&queries, &targets, options_of(settings)));
+}
+
+fn check_symmetric(name: &str, settings: &Value) {
+    let Some(case) = Case::open(name) else { return };
+    let Some(motifs) = queries_of(&case, settings) else { return };
     let n = motifs.len();
     let mut pairs = 0;
     let sink = |query: usize, matches: Vec<MotifMatch>| {
@@ -180,22 +182,13 @@ fn symmetric(name: &str, motifs: &[Array2<f64>]) {
         }
         Ok::<(), TomtomError>(())
     };
-    compare_symmetric(&views(motifs), TomtomOptions::default(), sink).unwrap();
+    compare_symmetric(&views(&motifs), TomtomOptions::default(), sink).unwrap();
     assert_eq!(pairs, n * (n - 1) / 2);
 }
 
-#[test]
-fn every_pair_once() {
-    let (Some(small), Some(jaspar)) = (meme("test.meme"), meme("JASPAR2024.meme")) else { return };
-    symmetric("symmetric_test", &small);
-    if let Some(case) = Case::open("symmetric_jaspar_sub") {
-        symmetric("symmetric_jaspar_sub", &case.rows("q_rows", &jaspar));
-    }
-}
-
-#[test]
-fn seqlets_of_sequences() {
-    let (Some(case), Some(motifs)) = (Case::open("annotate"), meme("JASPAR2024.meme")) else { return };
+/// Seqlets of sequences and their nearest motifs.
+fn check_annotation(name: &str) {
+    let (Some(case), Some(motifs)) = (Case::open(name), meme("JASPAR2024.meme")) else { return };
     let length = case.0["codes"].0[1];
     let one_hot = |row: &[f64]| {
         let codes = &case.values("codes")[row[0] as usize * length..][row[1] as usize..row[2] as usize];
@@ -204,6 +197,7 @@ fn seqlets_of_sequences() {
     let queries: Vec<Array2<f64>> = case.values("seqlets").chunks(3).map(one_hot).collect();
     for (n, index, p) in [(1, "idx1", "p1"), (5, "idx5", "p5")] {
         let found = compare(&queries, &motifs, nearest(n));
+        assert_eq!(found.iter().flatten().count(), case.values(p).len());
         for (at, found) in found.iter().flatten().enumerate() {
             assert_eq!(found.target as f64, case.values(index)[at], "{index} of {at}");
             assert_close(&format!("{p} of {at}"), found.p_value, case.values(p)[at]);
@@ -211,22 +205,63 @@ fn seqlets_of_sequences() {
     }
 }
 
-/// The numbers of a table on the standard output of `ttl`: target, p, score, offset, overlap, strand.
-fn ttl(name: &str, queries: &[(&str, Array2<f64>)], options: TomtomOptions) {
-    let (Some(file), Some(motifs)) = (golden(&format!("motif/{name}.txt")), meme("JASPAR2024.meme")) else {
-        return;
+fn nearest(n: usize) -> TomtomOptions {
+    TomtomOptions { nearest: Some(n), order: NeighbourOrder::Peer, ..Default::default() }
+}
+
+/// The arguments of the command `ttl` that have a meaning for us.
+fn options_of_command(arguments: &[&str]) -> TomtomOptions {
+    let value = |option: &str| {
+        let at = arguments.iter().position(|it| *it == option)?;
+        arguments.get(at + 1)
     };
-    let names = fs::read_to_string(data("motifs/JASPAR2024.meme").unwrap()).unwrap();
-    let names: Vec<&str> = names.lines().filter_map(|line| line.strip_prefix("MOTIF ")).collect();
+    TomtomOptions {
+        threshold: value("-p").map(|p| p.parse().unwrap()),
+        nearest: value("-n").map(|n| n.parse().unwrap()),
+        strands: if arguments.contains(&"-r") { TomtomStrands::Forward } else { TomtomStrands::Both },
+        order: NeighbourOrder::Peer,
+        ..TomtomOptions::default()
+    }
+}
+
+/// The names in a MEME file.
+fn names(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().filter_map(|line| line.strip_prefix("MOTIF ")).map(|name| name.trim().to_owned()).collect()
+}
+
+fn letters(letters: &[u8]) -> Array2<f64> {
+    let codes: Vec<u8> = letters.iter().map(|letter| Alphabet::dna().code(*letter)).collect();
+    sequence_matrix(&codes, &Alphabet::dna())
+}
+
+/// The output of the command `ttl`, of which the numbers count.
+fn check_command(name: &str, settings: &Value) {
+    let (Some(output), Some(folder)) = (golden(&format!("motif/{name}.txt")), data("motifs")) else { return };
+    let output = fs::read_to_string(output).unwrap();
+    let arguments: Vec<&str> =
+        settings["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    match arguments[..] {
+        ["-q", query, ..] => check_table(name, &output, query, &folder, options_of_command(&arguments)),
+        ["-f", "OUT/scan.fa", "-b", "OUT/ttl.bed"] => check_regions(&output, &folder),
+        _ => panic!("{name}: no use of {arguments:?} is known"),
+    }
+}
+
+/// Targets, p-values, scores, offsets, overlaps and strands for each query.
+fn check_table(name: &str, output: &str, query: &str, folder: &Path, options: TomtomOptions) {
+    let targets = names(&folder.join("JASPAR2024.meme"));
+    let (queries, matrices) = match query.strip_prefix("DATA/") {
+        Some(file) => (names(&folder.join(file)), meme(file).unwrap()),
+        None => (vec![".".to_owned()], vec![letters(query.as_bytes())]),
+    };
     let line = |query: &str, found: &MotifMatch| {
         let numbers = (found.score, found.offset, found.overlap, found.strand.symbol());
-        (query.to_owned(), names[found.target].to_owned(), format!("{:.7e}", found.p_value), numbers)
+        (query.to_owned(), targets[found.target].clone(), format!("{:.7e}", found.p_value), numbers)
     };
-    let matrices: Vec<Array2<f64>> = queries.iter().map(|(_, matrix)| matrix.clone()).collect();
-    let found = compare(&matrices, &motifs, options);
-    let lines = queries.iter().zip(&found).flat_map(|((name, _), row)| row.iter().map(|m| line(name, m)));
+    let found = compare(&matrices, &meme("JASPAR2024.meme").unwrap(), options);
+    let lines = queries.iter().zip(&found).flat_map(|(name, row)| row.iter().map(|m| line(name, m)));
     let mut lines: Vec<_> = lines.collect();
-    let text = fs::read_to_string(file).unwrap();
     let row = |row: &str| {
         let fields: Vec<&str> = row.split('\t').map(str::trim).collect();
         let number = |at: usize| fields[at].parse::<i32>().unwrap();
@@ -234,27 +269,77 @@ fn ttl(name: &str, queries: &[(&str, Array2<f64>)], options: TomtomOptions) {
         let numbers = (number(5) as u32, number(6), number(7) as u32, fields[8].chars().next().unwrap());
         (fields[0].to_owned(), fields[2].to_owned(), format!("{p:.7e}"), numbers)
     };
-    let mut expected: Vec<_> = text.lines().skip(1).map(row).collect();
+    let mut expected: Vec<_> = output.lines().skip(1).map(row).collect();
     // Rows of equal p-values are in no order of their own.
     lines.sort();
     expected.sort();
     assert_eq!(lines, expected, "{name}");
 }
 
+/// The nearest motif of each region and the natural logarithm of its p-value.
+fn check_regions(output: &str, folder: &Path) {
+    let Some(golden) = golden("motif") else { return };
+    let genome = open_reference(golden.join("scan.fa"), DEFAULT_MAX_MEMORY).unwrap();
+    let regions = bed::read(golden.join("ttl.bed")).unwrap();
+    let one_hot = |record: &bed::BedRecord| {
+        let window = Window::over(&record.region, Strand::Forward).unwrap();
+        let mut codes = Vec::new();
+        genome.fetch_into(&window, &mut codes).unwrap();
+        sequence_matrix(&codes, &Alphabet::dna())
+    };
+    let queries: Vec<Array2<f64>> = regions.iter().map(one_hot).collect();
+    let found = compare(&queries, &meme("JASPAR2024.meme").unwrap(), nearest(1));
+    let targets = names(&folder.join("JASPAR2024.meme"));
+    assert_eq!((output.lines().count(), found.len()), (regions.len(), regions.len()));
+    for ((line, record), found) in output.lines().zip(&regions).zip(&found) {
+        let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
+        let (region, best) = (&record.region, &found[0]);
+        let place = format!("{} {} {}", region.contig(), region.start(), region.end());
+        assert_eq!((fields[..3].join(" "), fields[3]), (place, targets[best.target].as_str()));
+        let logarithm: f64 = fields[4].parse().unwrap();
+        // Six digits are written: the last is off by at most a half.
+        assert!((-best.p_value.ln() / logarithm - 1.0).abs() <= 5e-6, "{line}: {best:?}");
+    }
+}
+
+fn check_case(name: &str) {
+    let Some(manifest) = manifest() else { return };
+    let settings = &manifest[name];
+    match settings["kind"].as_str() {
+        Some("tomtom") => check_comparison(name, settings),
+        Some("symmetric_tomtom") => check_symmetric(name, settings),
+        Some("annotate_seqlets") => check_annotation(name),
+        Some("ttl stdout") => check_command(name, settings),
+        kind => panic!("{name}: no case of kind {kind:?} is known"),
+    }
+}
+
+macro_rules! comparisons {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            #[allow(non_snake_case, reason = "the golden file's own name")]
+            fn $name() { check_case(stringify!($name)); }
+        )*
+        const CASES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+comparisons! {
+    tomtom_test_default tomtom_test_norc tomtom_test_nobins tomtom_test_tb10 tomtom_test_sb30 tomtom_test_sb200
+    tomtom_test_mb50 tomtom_one_target tomtom_short_targets
+    tomtom_seqlets_jaspar tomtom_seqlets_norc tomtom_jaspar_sub tomtom_attr tomtom_Ncols tomtom_uniform
+    tomtom_nearest1 tomtom_nearest5 tomtom_nearest50 tomtom_nearest5000
+    symmetric_test symmetric_jaspar_sub annotate
+    ttl_query ttl_query_n5 ttl_query_norc ttl_none ttl_meme ttl_bed
+}
+
 #[test]
-fn tables_of_the_peers_command() {
-    let letters = "CCCAGGACCC".bytes().map(|byte| "ACGT".find(char::from(byte)).unwrap());
-    let letters: Vec<usize> = letters.collect();
-    let query = Array2::from_shape_fn((10, 4), |(i, letter)| f64::from(u8::from(letters[i] == letter)));
-    let below = |threshold| TomtomOptions { threshold: Some(threshold), ..Default::default() };
-    let word = [(".", query)];
-    ttl("ttl_query", &word, below(0.001));
-    ttl("ttl_query_norc", &word, TomtomOptions { strands: TomtomStrands::Forward, ..below(0.0005) });
-    ttl("ttl_query_n5", &word, nearest(5));
-    ttl("ttl_none", &word, below(1e-40));
-    let (Some(motifs), Some(path)) = (meme("test2.meme"), data("motifs/test2.meme")) else { return };
-    let text = fs::read_to_string(path).unwrap();
-    let names = text.lines().filter_map(|line| line.strip_prefix("MOTIF ")).map(str::trim);
-    let queries: Vec<(&str, Array2<f64>)> = names.zip(motifs).collect();
-    ttl("ttl_meme", &queries, below(1e-6));
+fn every_comparison_of_the_manifest_is_a_case() {
+    let Some(manifest) = manifest() else { return };
+    let all = manifest.as_object().unwrap().iter();
+    let comparisons = all.filter(|(_, settings)| !settings["kind"].as_str().unwrap().starts_with("fimo"));
+    for (name, _) in comparisons {
+        assert!(CASES.contains(&name.as_str()), "{name}");
+    }
 }

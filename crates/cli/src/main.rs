@@ -16,6 +16,7 @@ mod input;
 mod output;
 mod progress;
 mod record;
+mod sorted;
 
 use std::io;
 use std::process::ExitCode;

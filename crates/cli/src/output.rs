@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cistron::encode::{ElementType, Fill, Layout, NpzWriter, SequenceBatch};
 use cistron::genome::text::{self, TextWriter};
-use cistron::{Reference, Window};
+use cistron::{Reference, Shard, Window};
 
 use crate::context::Context;
 use crate::input::fetch_all;
@@ -16,6 +16,21 @@ pub(crate) fn check_free(path: &Path, context: &Context) -> anyhow::Result<()> {
         anyhow::bail!("{} exists already, expected a new name or --force", path.display());
     }
     Ok(())
+}
+
+/// The folder of a part of a table, `FILE.part-I-of-N`; refused if a part is there already, unless it may be replaced.
+pub(crate) fn part_folder(
+    path: Option<&PathBuf>,
+    shard: Shard,
+    context: &Context,
+) -> anyhow::Result<PathBuf> {
+    let mut folder = path.cloned().unwrap_or_default().into_os_string();
+    folder.push(format!(".part-{}-of-{}", shard.index(), shard.count()));
+    let folder = PathBuf::from(folder);
+    if folder.join("plan.json").exists() && !context.force {
+        anyhow::bail!("{} exists already, expected a new folder or --force", folder.display());
+    }
+    Ok(folder)
 }
 
 /// A table on standard output or in a file (bgzip if its name ends in `.gz`).

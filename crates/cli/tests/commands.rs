@@ -343,6 +343,13 @@ fn motifs_sequences_and_letters_are_compared() {
     bench.write("seqlets.fa", ">a\nTATC\n>b\nTGACN\n");
     let records = best(bench.ok("motif compare seqlets.fa two.meme --nearest 1 --threads 1"));
     assert_eq!((records[0][1].as_str(), records[1][1].as_str()), ("M2 GATA", "M1 AP1"));
+    bench.ok("genome fetch seqlets.fa b:1-5 -o b.fa.gz");
+    bench.ok("motif convert two.meme --to jaspar -o two.jaspar.gz");
+    let packed = best(bench.ok("motif compare b.fa.gz two.jaspar.gz --nearest 1"));
+    assert_eq!(packed[0][1..], records[1][1..]);
+    let mut piped = bench.command("motif compare - two.meme --nearest 1");
+    let piped = piped.stdin(std::fs::File::open(bench.path("seqlets.fa")).unwrap()).output().unwrap();
+    assert_eq!(best(String::from_utf8(piped.stdout).unwrap()), records);
     let all = best(bench.ok("motif compare two.meme two.meme --distance pearson --target-bins none"));
     assert_eq!(all.len(), 4);
     assert_eq!(best(bench.ok("motif compare two.meme --symmetric")).len(), 1);
@@ -438,6 +445,53 @@ fn motifs_are_found_in_every_format_and_order() {
     for background in ["sequences", "bg.txt", "uniform"] {
         bench.ok(&format!("motif scan ap1.meme x.fa --background {background} --score-threshold 5"));
     }
+}
+
+#[test]
+fn parts_of_a_scan_merge_to_the_result_of_the_whole() {
+    let bench = Bench::new();
+    let other = AP1.replace("M1 AP1", "M2 other").replace("MEME version 4", "");
+    let third = other.replace("M2 other", "M3").replace("1 0 0 0", "0.4 0.2 0.2 0.2");
+    bench.write("three.meme", format!("{AP1}\n{other}\n{third}"));
+    bench.write("x.fa", ">b first\nAATGACTCANNNTGAGTGATTCANNNNNN\n>a\nccTGAGTCAtgactcaTGACTCC\n>empty\n");
+    bench.write("bg.txt", "A 0.3\nC 0.2\nG 0.2\nT 0.3\n");
+    for (name, options) in [
+        ("motif.tsv", ""),
+        ("position.tsv.gz", "--order position --q-values --matched-sequence"),
+        ("hits.bed", "--format bed --threshold 1e-3"),
+        ("hits.gff", "--format gff3 --background sequences"),
+        ("fimo.tsv", "--format meme --compat memesuite --background bg.txt"),
+        ("best.tsv", "--best --threshold 0.01"),
+        ("counts.tsv", "--counts"),
+    ] {
+        let scan = format!("motif scan three.meme x.fa {options}");
+        bench.ok(&format!("{scan} -o {name}"));
+        // Five parts of three motifs: two of them are empty.
+        for shard in 0..5 {
+            bench.ok(&format!("{scan} -o cut/{name} --shard {shard}/5 --threads {}", 1 + shard % 2));
+        }
+        let list: Vec<String> = (0..5).rev().map(|shard| format!("cut/{name}.part-{shard}-of-5")).collect();
+        bench.ok(&format!("merge {} -o merged_{name}", list.join(" ")));
+        let bytes = |name: &str| std::fs::read(bench.path(name)).unwrap();
+        assert!(bytes(name) == bytes(&format!("merged_{name}")), "{name}");
+        let missing = bench.run(&format!("merge {} -o none.tsv", list[1..].join(" ")));
+        assert!(missing.code == Some(1) && missing.stderr.contains("are missing"), "{}", missing.stderr);
+        let folder = bench.run(&format!("merge {} --out-dir out", list.join(" ")));
+        assert!(folder.code == Some(2) && folder.stderr.contains("expected -o"), "{}", folder.stderr);
+    }
+    assert!(bench.read("motif.tsv").lines().count() > 5);
+    let again = bench.run("motif scan three.meme x.fa -o cut/motif.tsv --shard 0/5");
+    assert!(again.code == Some(1) && again.stderr.contains("exists already"), "{}", again.stderr);
+    bench.ok("motif scan three.meme x.fa -o cut/hits.bed --format bed --threshold 1e-2 --shard 0/5 --force");
+    let list: Vec<String> = (0..5).map(|shard| format!("cut/hits.bed.part-{shard}-of-5")).collect();
+    let foreign = bench.run(&format!("merge {} -o none.bed", list.join(" ")));
+    assert!(foreign.code == Some(1) && foreign.stderr.contains("is of another run"), "{}", foreign.stderr);
+    bench.write("cut/counts.tsv.part-1-of-5/rows.txt", "1 0 0\n");
+    let list: Vec<String> = (0..5).map(|shard| format!("cut/counts.tsv.part-{shard}-of-5")).collect();
+    let damaged = bench.run(&format!("merge {} -o none.tsv", list.join(" ")));
+    assert!(damaged.code == Some(1) && damaged.stderr.contains("part-1-of-5/rows.txt:1:1: found \"1 0 0\""));
+    assert!(!bench.path("none.tsv").exists() && !bench.path("none.bed").exists());
+    assert_eq!(bench.run("motif scan three.meme x.fa --shard 0/5").code, Some(2));
 }
 
 #[test]

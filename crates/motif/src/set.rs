@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cistron_core::{Alphabet, Strand};
@@ -102,6 +103,22 @@ impl MotifSet {
     /// The index of the motif of a name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
+    }
+
+    /// The motifs of a range, cut to the motifs there are, with all that is said of the whole set.
+    ///
+    /// ```
+    /// # use cistron_motif::parse_motifs;
+    /// let set = parse_motifs(b">a\tx\n9\n0\n0\n0\n>b\ty\n0\n9\n0\n0\n", "example", &())?;
+    /// assert_eq!(set.part(1..9).motifs(), &set.motifs()[1..]);
+    /// # Ok::<(), cistron_motif::MotifError>(())
+    /// ```
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let motifs: Vec<Motif> = self.motifs.iter().take(range.end).skip(range.start).cloned().collect();
+        let places = motifs.iter().enumerate().map(|(place, motif)| (motif.name().clone(), place)).collect();
+        let (alphabet, background) = (self.alphabet.clone(), self.background.clone());
+        Self { alphabet, motifs, places, background, forward_only: self.forward_only }
     }
 
     /// The number of motifs.

@@ -40,12 +40,41 @@ fn options(threshold: f64) -> FimoOptions {
 ///
 /// | column | A | C | G | T |
 /// |---|---|---|---|---|
-/// | 1 | 2.26984: 1.18259 | 0.52381: -0.93289 | 0.68254: -0.55101 | 0.31973: -1.64509 |
-/// | 2 | 1/21: -4.39232 | 2.42857: 1.28010 | 3.22222: 1.68806 | 1/21: -4.39232 |
-/// | 3 | 0.68254: -0.55101 | 1: 0 | 1.31746: 0.39776 | 1.13605: 0.18403 |
+/// | 1 | 2.26984: 1.18259 | 0.52381: -0.93289 | 0.68254: -0.55102 | 0.31973: -1.64508 |
+/// | 2 | 1/21: -4.39232 | 2.42857: 1.28011 | 3.22222: 1.68806 | 1/21: -4.39232 |
+/// | 3 | 0.68254: -0.55102 | 1: 0 | 1.31746: 0.39776 | 1.13605: 0.18403 |
 const INTEGERS: [[i64; 4]; 3] = [[921, 606, 663, 500], [91, 936, 997, 91], [663, 745, 804, 772]];
 const SCALE: f64 = 149.0;
 const OFFSET: f64 = -5.0;
+
+/// One hit on the forward strand for each letter, of a motif of one column.
+fn letters(row: [f64; 4], options: &FimoOptions) -> [(f64, f64); 4] {
+    let mut set = MotifSet::new(Alphabet::dna());
+    let matrix = Array2::from_shape_fn((1, 4), |(_, letter)| row[letter]);
+    set.push(Motif::new("one", matrix, MatrixKind::Probabilities).unwrap()).unwrap();
+    let options = FimoOptions { threshold: ScanThreshold::PValue(1.0), ..options.clone() };
+    let (hits, _) = Scanner::new(&set, &options).unwrap().collect([[0, 1, 2, 3]], Run::default()).unwrap();
+    std::array::from_fn(|i| (hits[i].score, hits[i].p_value))
+}
+
+#[test]
+fn what_is_not_given_is_that_of_the_meme_suite() {
+    // Background A 0.281774, 20 sites, pseudocount 0.1: P(A) / b = 20.0281774 / 20.1 / 0.281774 = 3.53626, of which
+    // the logarithm is 1.82222; of any other letter 0.1 / 20.1 = 1/201, -7.65105. So the offset is -8, the scale
+    // floor(1000 / 9.82222) = 101, and the integers are floor(9.82222 101 + 0.5) = 992 and floor(0.34895 101 + 0.5) = 35.
+    let found = letters([1.0, 0.0, 0.0, 0.0], &FimoOptions::meme_suite());
+    let (a, other) = (992.0 / 101.0 - 8.0, 35.0 / 101.0 - 8.0);
+    assert_eq!(found.map(|(score, _)| score), [a, other, other, other]);
+    assert_eq!(found[0].1, 0.281_774);
+    assert!(found[1..].iter().all(|(_, p)| (p - 1.0).abs() < 1e-15), "{found:?}");
+}
+
+#[test]
+fn a_motif_of_equal_scores_has_an_offset_of_one_below() {
+    // Every score is 0, so that the offset is -1, the scale 1000 and every integer 1000.
+    let uniform = FimoOptions { background: Some(Background::uniform(4)), ..FimoOptions::meme_suite() };
+    assert_eq!(letters([0.25; 4], &uniform), [(0.0, 1.0); 4]);
+}
 
 fn words() -> Vec<[usize; 3]> {
     (0..64).map(|word| [word / 16, word / 4 % 4, word % 4]).collect()

@@ -8,14 +8,15 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::effect::{SaturateRecord, SaturationFiles};
-use super::seqlets;
+use super::{motif, seqlets};
 use crate::context::{Context, usage};
 use crate::record::Record;
 
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:\n  \
     cistron merge vep/part-* --out-dir vep\n  \
-    cistron merge seqlets.tsv.part-* -o seqlets.tsv")]
+    cistron merge seqlets.tsv.part-* -o seqlets.tsv\n  \
+    cistron merge hits.bed.part-* -o hits.bed")]
 pub(crate) struct Args {
     /// The parts, in any order
     #[arg(required = true, value_name = "PART_DIR")]
@@ -30,18 +31,22 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let parts = Parts::open(&args.parts)?;
-    match (parts.plan().command.as_str(), &args.out_dir, &args.output) {
-        ("effect saturate", Some(folder), _) => saturation(args, &parts, folder, context),
-        ("effect saturate", None, _) => {
-            Err(usage("these are parts of `effect saturate`, expected --out-dir"))
+    let merge_table = match (parts.plan().command.as_str(), &args.out_dir) {
+        ("effect saturate", Some(folder)) => return saturation(args, &parts, folder, context),
+        ("effect saturate", None) => {
+            return Err(usage("these are parts of `effect saturate`, expected --out-dir"));
         }
-        ("seqlets call", None, output) => seqlets::merge(&parts, output.as_ref(), context),
-        ("seqlets call", Some(_), _) => Err(usage("these are parts of `seqlets call`, expected -o")),
-        (other, ..) => anyhow::bail!(
-            "{}: a part of `{other}`, expected `effect saturate` or `seqlets call`",
+        (command @ ("seqlets call" | "motif scan"), Some(_)) => {
+            return Err(usage(format!("these are parts of `{command}`, expected -o")));
+        }
+        ("seqlets call", None) => seqlets::merge,
+        ("motif scan", None) => motif::merge,
+        (other, _) => anyhow::bail!(
+            "{}: a part of `{other}`, expected `effect saturate`, `motif scan` or `seqlets call`",
             args.parts[0].display()
         ),
-    }
+    };
+    merge_table(&parts, args.output.as_ref(), context)
 }
 
 fn saturation(args: &Args, parts: &Parts, folder: &Path, context: &Context) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ mod compare;
 mod scan;
 
 pub(crate) use compare::{Named, read_named};
+pub(crate) use scan::merge;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,8 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  cistron motif scan JASPAR2024.meme genome.fa --format bed -o hits.bed\n  \
                             cistron motif scan mine.meme peaks.fa --q-values --matched-sequence\n  \
-                            cistron motif scan mine.meme peaks.fa --compat memesuite --format meme -o fimo.tsv"
+                            cistron motif scan mine.meme peaks.fa --compat memesuite --format meme -o fimo.tsv\n  \
+                            cistron motif scan … --shard 3/64 -o hits.bed    one part; then: cistron merge hits.bed.part-* -o hits.bed"
     )]
     Scan(Box<scan::ScanArgs>),
     /// Compare motifs, sequences or seqlets with known motifs (TOMTOM)
@@ -55,10 +57,16 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
 
 /// Reads the motifs of a file, plain, gzip or bgzip; `-` is standard input.
 fn read_motifs(path: &Path, context: &Context) -> anyhow::Result<MotifSet> {
+    let (file, bytes) = read_bytes(path)?;
+    Ok(parse_motifs(&bytes, &file, &context.progress)?)
+}
+
+/// The name of a file in messages and its content, decompressed.
+fn read_bytes(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let file = path.display().to_string();
     text::open(path)?.read_to_end(&mut bytes).with_context(|| file.clone())?;
-    Ok(parse_motifs(&bytes, &file, &context.progress)?)
+    Ok((file, bytes))
 }
 
 #[derive(Args)]

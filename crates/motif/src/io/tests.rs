@@ -220,7 +220,11 @@ fn malformed_meme_files_are_refused_with_their_place() {
         (meme("MOTIF a\n"), "m:2:1: found motif `a` without a matrix"),
         (meme("strands: -\n"), "m:2:1: found strands `-`, expected `+ -` or `+`"),
         (meme("ALPHABET= A\n"), "m:2:1: found the alphabet `A`, expected at least two letters"),
-        (meme("ALPHABET= AA\n"), "m:2:1: alphabet \"AA\" holds a letter twice"),
+        (meme("ALPHABET= AA\n"), "m:2:1: the alphabet `AA` holds a letter twice"),
+        (
+            meme(&format!("ALPHABET= {}\n", "AC".repeat(150))),
+            "m:2:1: the alphabet `ACACACACACACACACACACACACACACACACACACACACACACACACACACACACACAC…` has no letter or more than 200",
+        ),
         (meme("ALPHABET x\nA\n"), "m:4:1: found the end of the file, expected `END ALPHABET`"),
         (
             meme("Background letter frequencies\n\n"),
@@ -269,6 +273,19 @@ fn malformed_meme_files_are_refused_with_their_place() {
             meme("MOTIF a\nletter-probability matrix: w= 1\n1 0 2 0\n"),
             "m:4:5: found 2, expected a probability",
         ),
+        (
+            meme("MOTIF a\nletter-probability matrix: w= 1\n1.1 -0.1 0 0\n"),
+            "m:4:1: found 1.1, expected a probability",
+        ),
+        (
+            meme("MOTIF a\nletter-probability matrix: w= 1\n0.5 -0.1 0.3 0.3\n"),
+            "m:4:5: found -0.1, expected a probability",
+        ),
+        (
+            meme("MOTIF a\nletter-probability matrix: w= 1\n1 0 NaN 0\n"),
+            "m:4:5: found `NaN`, expected a number",
+        ),
+        (meme("MOTIF a\nletter-probability matrix:\n1 0 inf 0\n"), "m:4:5: found `inf`, expected a number"),
         (
             meme("MOTIF a\nletter-probability matrix: w= 1 E= x\n1 0 0 0\n"),
             "m:3:36: found `x` for E, expected a number from 0",

@@ -22,39 +22,74 @@ pub(super) struct Null<'a> {
     pub(super) scores: RangeInclusive<i32>,
     /// Spans of one-hot sequences, many of which are in other queries, too.
     pub(super) known: Option<KnownSpans<'a>>,
+    pub(super) tables: &'a mut Tables,
 }
 
-impl Kernel for Null<'_> {
-    type Output = Background;
+/// What a null model fills, kept from one query to the next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tables {
+    /// P(any span at either end of the query reaches a score), apart for spans shorter than the first of `widths`,
+    /// shorter than the second, and so on; the last for all others.
+    ends: Vec<Vec<f64>>,
+    /// The same for spans anywhere, of each of `widths`.
+    anywhere: Vec<Vec<f64>>,
+    /// That of the whole query.
+    full: Vec<f64>,
+    /// P-values for each target width.
+    tails: Vec<Vec<f64>>,
+    span: Survival,
+    suffix: Survival,
+    spare: Survival,
+}
+
+impl<'a> Kernel for Null<'a> {
+    type Output = Background<'a>;
 
     #[inline(always)]
-    fn run(mut self) -> Background {
+    fn run(mut self) -> Background<'a> {
         // A score of 0 or less has the p-value 1 by definition.
         let (lowest, highest) = ((*self.scores.start()).max(1), (*self.scores.end()).max(1));
         let known = self.known.take();
-        let mut spans = Spans::new(&self, lowest as usize..=highest as usize);
+        let mut tables = std::mem::take(self.tables);
+        let mut tails = std::mem::take(&mut tables.tails);
+        tails.resize_with(self.widths.len(), Vec::new);
+        let mut spans = Spans::new(&self, lowest as usize..=highest as usize, tables);
         spans.run(known);
-        let mut state = None;
-        let tails = self.widths.iter().map(|&width| spans.tail(width, &mut state)).collect();
-        Background { lowest, tails }
+        let mut narrower = None;
+        for (at, &width) in self.widths.iter().enumerate() {
+            let (before, own) = tails.split_at_mut(at);
+            spans.tail(width, narrower.zip(before.last()), &mut own[0]);
+            narrower = Some(width);
+        }
+        *self.tables = Tables { tails, ..spans.tables };
+        Background { lowest, tails: &self.tables.tails }
     }
 }
 
 /// The p-values of one query by target width and score.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Background {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Background<'a> {
     lowest: i32,
     /// For every width that occurs: p-values from the lowest score on.
-    tails: Vec<Vec<f64>>,
+    tails: &'a [Vec<f64>],
 }
 
-impl Background {
+impl Background<'_> {
     /// The p-value of the best score with a target strand of the width with this index.
     pub(super) fn p_value(&self, width_class: usize, score: i32) -> f64 {
         if score < self.lowest {
             return 1.0;
         }
         self.tails[width_class][(score - self.lowest) as usize].min(1.0)
+    }
+}
+
+/// Makes `n` lists of `length` zeros.
+fn zeros(lists: &mut Vec<Vec<f64>>, n: usize, length: usize) {
+    lists.resize_with(n, Vec::new);
+    for list in lists {
+        list.clear();
+        list.resize(length, 0.0);
     }
 }
 
@@ -67,22 +102,17 @@ struct Spans<'a> {
     score_bins: usize,
     /// The target widths below the query's, ascending.
     widths: &'a [usize],
-    /// P(any span at either end of the query reaches a score), apart for spans shorter than the first of `widths`,
-    /// shorter than the second, and so on; the last for all others.
-    ends: Vec<Vec<f64>>,
-    /// The same for spans anywhere, of each of `widths`.
-    anywhere: Vec<Vec<f64>>,
-    full: Vec<f64>,
-    spare: Survival,
+    tables: Tables,
 }
 
 impl<'a> Spans<'a> {
     #[inline(always)]
-    fn new(null: &'a Null<'_>, scores: RangeInclusive<usize>) -> Self {
+    fn new(null: &'a Null<'_>, scores: RangeInclusive<usize>, mut tables: Tables) -> Self {
         let width = null.columns.len();
         let widths = &null.widths[..null.widths.partition_point(|w| *w < width)];
         let n_scores = scores.end() - scores.start() + 1;
-        let zeros = vec![0.0; n_scores];
+        zeros(&mut tables.ends, widths.len() + 1, n_scores);
+        zeros(&mut tables.anywhere, widths.len(), n_scores);
         Self {
             columns: &null.columns,
             offset: null.offset,
@@ -90,11 +120,8 @@ impl<'a> Spans<'a> {
             lowest: *scores.start(),
             n_scores,
             score_bins: null.score_bins,
-            ends: vec![zeros.clone(); widths.len() + 1],
-            anywhere: vec![zeros; widths.len()],
             widths,
-            full: Vec::new(),
-            spare: Survival::default(),
+            tables,
         }
     }
 
@@ -103,7 +130,8 @@ impl<'a> Spans<'a> {
     fn run(&mut self, mut known: Option<KnownSpans<'_>>) {
         let width = self.columns.len();
         let longest = self.widths.last().copied().unwrap_or(0);
-        let (mut span, mut suffix) = (Survival::default(), Survival::default());
+        let mut span = std::mem::take(&mut self.tables.span);
+        let mut suffix = std::mem::take(&mut self.tables.suffix);
         suffix.restart(self.score_bins);
         for start in (0..width).rev() {
             let reach = if start == 0 { width } else { width.min(start + longest) };
@@ -137,6 +165,8 @@ impl<'a> Spans<'a> {
                 self.add(&suffix, start, width);
             }
         }
+        self.tables.span = span;
+        self.tables.suffix = suffix;
         self.accumulate_ends();
     }
 
@@ -148,8 +178,8 @@ impl<'a> Spans<'a> {
     /// Adds a column to a span; `beside` is the most that all other positions can add to the score.
     #[inline(always)]
     fn extend(&mut self, span: &mut Survival, column: usize, beside: usize) {
-        span.extend(&self.columns[column], self.lowest.saturating_sub(beside), &mut self.spare);
-        std::mem::swap(span, &mut self.spare);
+        span.extend(&self.columns[column], self.lowest.saturating_sub(beside), &mut self.tables.spare);
+        std::mem::swap(span, &mut self.tables.spare);
     }
 
     /// Adds the span of positions `start..end` to what it belongs to.
@@ -159,8 +189,9 @@ impl<'a> Spans<'a> {
         let is_end = (start == 0) != (end == width);
         let wider = self.widths.partition_point(|w| *w <= n);
         if n == width {
-            self.full = vec![0.0; self.n_scores];
-            unite(&mut self.full, span.from(self.lowest));
+            self.tables.full.clear();
+            self.tables.full.resize(self.n_scores, 0.0);
+            unite(&mut self.tables.full, span.from(self.lowest));
             return;
         }
         // A score of the whole query is so much higher than that of the span.
@@ -173,41 +204,41 @@ impl<'a> Spans<'a> {
             unite(rest, values);
         };
         if is_end && n >= self.shortest {
-            unite(&mut self.ends[wider]);
+            unite(&mut self.tables.ends[wider]);
         }
         if wider > 0 && self.widths[wider - 1] == n {
-            unite(&mut self.anywhere[wider - 1]);
+            unite(&mut self.tables.anywhere[wider - 1]);
         }
     }
 
     /// Lets each of `ends` stand for all shorter spans at the ends, too.
     #[inline(always)]
     fn accumulate_ends(&mut self) {
-        for n in 1..self.ends.len() {
-            let (shorter, longer) = self.ends.split_at_mut(n);
+        for n in 1..self.tables.ends.len() {
+            let (shorter, longer) = self.tables.ends.split_at_mut(n);
             unite(&mut longer[0], &shorter[n - 1]);
         }
     }
 
-    /// The p-values for targets of one width; `state` holds those of the width before, from the query's on.
+    /// Fills the p-values for targets of one width, from those of the next narrower one.
     #[inline(always)]
-    fn tail(&self, width: usize, state: &mut Option<(usize, Vec<f64>)>) -> Vec<f64> {
+    fn tail(&self, width: usize, narrower: Option<(usize, &Vec<f64>)>, tail: &mut Vec<f64>) {
         /// From so many repeats on, two transcendental functions are faster.
         const FEW: usize = 16;
+        let Tables { ends, anywhere, full, .. } = &self.tables;
         let class = self.widths.partition_point(|w| *w < width);
         let query = self.columns.len();
         if width < query {
-            let mut tail = self.ends[class].clone();
-            unite(&mut tail, &self.anywhere[class]);
-            return tail;
+            tail.clone_from(&ends[class]);
+            unite(tail, &anywhere[class]);
+            return;
         }
-        let (done, mut tail) = state.take().unwrap_or_else(|| (query - 1, self.ends[class].clone()));
+        let (done, before) = narrower.filter(|(done, _)| *done >= query).unwrap_or((query - 1, &ends[class]));
+        tail.clone_from(before);
         if width - done <= FEW {
-            (done..width).for_each(|_| unite(&mut tail, &self.full));
+            (done..width).for_each(|_| unite(tail, full));
         } else {
-            unite_often(&mut tail, &self.full, (width - done) as f64);
+            unite_often(tail, full, (width - done) as f64);
         }
-        *state = Some((width, tail.clone()));
-        tail
     }
 }

@@ -1,9 +1,11 @@
 //! A batch of queries from their columns to their matches.
 
+use std::collections::HashMap;
+
 use super::MotifMatch;
 use super::align::{Align, Batch, Best, Count, LANES, Lanes, fits_16_bits};
-use super::background::Null;
-use super::column::{Measure, Scaling, Scratch};
+use super::background::{Null, Tables};
+use super::column::{Measure, Scaling, Scratch, Spread};
 use super::distance::Matrix;
 use super::instructions::Instructions;
 use super::integers::{Counts, Integers, Scaled, probabilities};
@@ -20,6 +22,9 @@ pub(super) struct Job<'a> {
     pub(super) matches: &'a mut Vec<MotifMatch>,
 }
 
+/// So many columns' spreads are kept, a few megabytes.
+const MOST_SPREADS: usize = 1 << 16;
+
 /// What comparing a batch fills, kept from one to the next.
 #[derive(Debug)]
 pub(super) struct Workspace {
@@ -29,7 +34,10 @@ pub(super) struct Workspace {
     counts: Vec<Counts>,
     best_16: Vec<Best<i16, LANES>>,
     letters: Letters,
+    /// By the entries of a column of four letters: motifs have many columns in common.
+    spreads: HashMap<[u64; 4], Spread>,
     known: Known,
+    tables: Tables,
     best_by_group: Vec<Best<i16, { one_hot::LANES }>>,
     best_by_strand: Vec<(i32, i32)>,
     candidates: Vec<Candidate>,
@@ -44,7 +52,9 @@ impl Workspace {
             counts: Vec::new(),
             best_16: Vec::new(),
             letters: Letters::default(),
+            spreads: HashMap::new(),
             known: Known::default(),
+            tables: Tables::default(),
             best_by_group: Vec::new(),
             best_by_strand: Vec::new(),
             candidates: Vec::new(),
@@ -107,7 +117,7 @@ impl TomtomTargets {
             let histograms: Vec<Vec<f64>> =
                 counts.map(|counts| probabilities(counts, &self.columns, self.options.score_bins)).collect();
             let columns = histograms.iter().map(|it| Column::new(it, usize::from(offset))).collect();
-            let null = self.null(columns, query.scaling, &space.candidates);
+            let null = self.null(columns, query.scaling, &space.candidates, &mut space.tables);
             let background = space.instructions.run(null);
             self.matches(&space.candidates, &background, job.matches);
         }
@@ -137,13 +147,19 @@ impl TomtomTargets {
         let at = |strand: usize| space.best_by_strand[strand];
         self.candidates(job.first, (job.query.width, offset), at, &mut space.candidates);
         let columns = positions.iter().map(|it| Column::new(&it.histogram, usize::from(offset))).collect();
-        let mut null = self.null(columns, scaling, &space.candidates);
+        let mut null = self.null(columns, scaling, &space.candidates, &mut space.tables);
         null.known = Some(space.known.spans(number, letters));
         let background = instructions.run(null);
         self.matches(&space.candidates, &background, job.matches);
     }
 
-    fn null<'a>(&'a self, columns: Vec<Column<'a>>, scaling: Scaling, candidates: &[Candidate]) -> Null<'a> {
+    fn null<'a>(
+        &'a self,
+        columns: Vec<Column<'a>>,
+        scaling: Scaling,
+        candidates: &[Candidate],
+        tables: &'a mut Tables,
+    ) -> Null<'a> {
         Null {
             columns,
             score_bins: self.options.score_bins,
@@ -152,19 +168,24 @@ impl TomtomTargets {
             widths: &self.widths,
             scores: scores(candidates),
             known: None,
+            tables,
         }
     }
 
     /// What a query's integer scores are made of.
     fn scaled(&self, query: &Matrix, space: &mut Workspace) -> Scaled {
         let distance = self.options.distance;
-        let Workspace { instructions, scratch, letters, .. } = space;
+        let Workspace { instructions, scratch, letters, spreads, .. } = space;
+        if spreads.len() > MOST_SPREADS {
+            spreads.clear();
+        }
         let sides: Vec<_> = query.columns().map(|column| distance.query(column)).collect();
         let spread = |(query, column)| {
             let mut measure = || instructions.run(Measure { targets: self, query, scratch: &mut *scratch });
-            match one_hot::letter(column) {
-                Some(letter) => letters.spread(letter, measure),
-                None => measure(),
+            match (one_hot::letter(column), <[f64; 4]>::try_from(column)) {
+                (Some(letter), _) => letters.spread(letter, measure),
+                (None, Ok(four)) => *spreads.entry(four.map(f64::to_bits)).or_insert_with(measure),
+                (None, Err(_)) => measure(),
             }
         };
         let spreads: Vec<_> = sides.iter().zip(query.columns()).map(spread).collect();

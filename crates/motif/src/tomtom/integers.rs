@@ -13,6 +13,9 @@ use super::targets::{Columns, TomtomTargets};
 /// Columns scored at a time, so that what is written stays in the nearest cache for the counts.
 const TILE: usize = 64;
 
+/// Columns between two looks at whether any score is uncertain.
+const GROUP: usize = 4;
+
 /// A query with what its scores are made of.
 #[derive(Clone, Debug)]
 pub(super) struct Scaled {
@@ -49,10 +52,10 @@ impl Kernel for Integers<'_> {
         for (tile, scores) in scores.chunks_mut(TILE * width).enumerate() {
             let start = tile * TILE;
             for (at, (position, counts)) in positions.iter().zip(counts.iter_mut()).enumerate() {
-                let own = scores.iter_mut().skip(at).step_by(width);
+                let place = (start, width, at);
                 match &position.singles {
-                    Some(singles) => position.fill_single(columns, singles, (start, own)),
-                    None => position.fill_exact(columns, finish, (start, own)),
+                    Some(singles) => position.fill_single(columns, singles, place, scores),
+                    None => position.fill_exact(columns, finish, place, scores),
                 }
                 let own = scores.iter().skip(at).step_by(width);
                 for (scores, n) in own.zip(&columns.counts[start..]) {
@@ -108,36 +111,61 @@ impl Position {
         new
     }
 
+    /// Fills element `at` of each row of `width`, of columns from `start` on.
     #[inline(always)]
-    fn fill_single<'a>(
+    fn fill_single(
         &self,
         columns: &Columns,
         singles: &Singles,
-        (start, scores): (usize, impl Iterator<Item = &'a mut Lanes<u8>>),
+        (start, width, at): (usize, usize, usize),
+        scores: &mut [Lanes<u8>],
     ) {
-        for (column, scores) in (start..).zip(scores) {
-            let uncertain = singles.score(columns.quads[column], scores);
-            if uncertain {
-                let certain = singles.certain(columns.quads[column]);
-                let exact = self.exact(columns, Finish::NegativeRoot, column);
-                for lane in 0..LANES {
-                    if !certain[lane] {
-                        scores[lane] = exact[lane];
-                    }
+        let quads = &columns.quads[start..];
+        for (quads, (group, rows)) in quads.chunks(GROUP).zip(scores.chunks_mut(GROUP * width).enumerate()) {
+            let mut signs = [0; LANES];
+            for (quad, row) in quads.iter().zip(rows.chunks_mut(width)) {
+                singles.score(*quad, &mut row[at], &mut signs);
+            }
+            if signs.iter().fold(0, |any, signs| any | signs) >> 31 != 0 {
+                for (n, (quad, row)) in quads.iter().zip(rows.chunks_mut(width)).enumerate() {
+                    self.correct(columns, singles, (start + group * GROUP + n, *quad), &mut row[at]);
                 }
             }
         }
     }
 
+    /// Makes uncertain scores with a column exact.
     #[inline(always)]
-    fn fill_exact<'a>(
+    fn correct(
+        &self,
+        columns: &Columns,
+        singles: &Singles,
+        (column, quad): (usize, [f32; 4]),
+        scores: &mut Lanes<u8>,
+    ) {
+        let certain = singles.certain(quad);
+        if certain.iter().all(|certain| *certain) {
+            return;
+        }
+        let exact = self.exact(columns, Finish::NegativeRoot, column);
+        for lane in 0..LANES {
+            if !certain[lane] {
+                scores[lane] = exact[lane];
+            }
+        }
+    }
+
+    /// The same in double precision.
+    #[inline(always)]
+    fn fill_exact(
         &self,
         columns: &Columns,
         finish: Finish,
-        (start, scores): (usize, impl Iterator<Item = &'a mut Lanes<u8>>),
+        (start, width, at): (usize, usize, usize),
+        scores: &mut [Lanes<u8>],
     ) {
-        for (column, scores) in (start..).zip(scores) {
-            *scores = self.exact(columns, finish, column);
+        for (column, row) in (start..).zip(scores.chunks_mut(width)) {
+            row[at] = self.exact(columns, finish, column);
         }
     }
 

@@ -14,11 +14,13 @@ use super::targets::Columns;
 /// The unit roundoff of single precision.
 const ROUNDOFF: f64 = 1.0 / (1_u64 << 24) as f64;
 
-/// Elements between two looks at whether any of them is uncertain.
-const CHUNK: usize = 32;
+/// Distances that are looked at in one go, and parts of them in which what is looked for is found one by one.
+const BLOCK: usize = 64;
+const PART: usize = 16;
 
-/// The median is looked for so many bins around its guess.
-const REACH: usize = 12;
+/// The median is looked for so many bins around its guess, and in most cases is nearer.
+const REACH: usize = 7;
+const NEARER: usize = 2;
 
 /// Edges of bins that are tried in one look at all distances.
 const CUTS: usize = 5;
@@ -89,22 +91,40 @@ fn extremes(distances: &[f32]) -> (f32, f32) {
     (f32::from_bits(low), f32::from_bits(high))
 }
 
-/// Calls `see` with every index whose value satisfies a condition, most chunks being looked at in one go.
+/// Calls `see` with the index of every number between two, both included; if the first is the larger one, with that of
+/// every number from it on or up to the other.
+///
+/// No number is negative. Most blocks are passed over in one go.
 #[inline(always)]
-fn each_where<T: Copy>(values: &[T], condition: impl Fn(T) -> bool, mut see: impl FnMut(usize)) {
-    for (chunk, values) in values.chunks(CHUNK).enumerate() {
-        let mut any = 0_u8;
-        for value in values {
-            any |= u8::from(condition(*value));
+fn each_between(values: &[f32], first: f32, last: f32, mut see: impl FnMut(usize)) {
+    let first = first.max(0.0).to_bits();
+    // Bits go round behind the largest, as the range may.
+    let span = last.max(0.0).to_bits().wrapping_sub(first);
+    let beyond = |value: &f32| value.to_bits().wrapping_sub(first);
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    let mut look = |start: usize, values: &[f32]| {
+        for (at, value) in values.iter().enumerate() {
+            if beyond(value) <= span {
+                see(start + at);
+            }
         }
-        if any != 0 {
-            for (at, value) in values.iter().enumerate() {
-                if condition(*value) {
-                    see(chunk * CHUNK + at);
+    };
+    for (block, values) in blocks.iter().enumerate() {
+        let mut least = [u32::MAX; PART];
+        for part in values.as_chunks::<PART>().0 {
+            for lane in 0..PART {
+                least[lane] = least[lane].min(beyond(&part[lane]));
+            }
+        }
+        if least.iter().copied().fold(u32::MAX, u32::min) <= span {
+            for (part, values) in values.as_chunks::<PART>().0.iter().enumerate() {
+                if values.iter().map(beyond).fold(u32::MAX, u32::min) <= span {
+                    look(block * BLOCK + part * PART, values);
                 }
             }
         }
     }
+    look(values.len() - rest.len(), rest);
 }
 
 /// The whole part of a number from 0 to 2^20, and its distance from a whole number.
@@ -135,15 +155,12 @@ pub(super) fn spread(
     // Rounding to single precision could bring either back by a step.
     let (near, far) = (near.next_up(), far.next_down());
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    each_where(
-        distances_out,
-        |d| d <= near || d >= far,
-        |column| {
-            let score = exact(columns, query, column);
-            low = low.min(score);
-            high = high.max(score);
-        },
-    );
+    let (first, last) = if near < far { (far, near) } else { (0.0, f32::INFINITY) };
+    each_between(distances_out, first, last, |column| {
+        let score = exact(columns, query, column);
+        low = low.min(score);
+        high = high.max(score);
+    });
     let median = median(columns, query, (n_bins, error), (low, high), distances_out)?;
     Some(Spread { low, high, median })
 }
@@ -168,21 +185,17 @@ fn median(
     // What is nearer to an edge than this belongs to either side.
     let guard = (2.0 * error + 8.0 * ROUNDOFF * -low) as f32;
     let (mut below, mut members) = (u64::from(beyond(columns, distances, [far + guard])[0]), Vec::new());
-    each_where(
-        distances,
-        |d| d <= far + guard && d >= near - guard,
-        |column| {
-            if distances[column] < far - guard && distances[column] > near + guard {
-                members.push(column);
-                return;
-            }
-            match bins.of(exact(columns, query, column)).cmp(&bin) {
-                Ordering::Less => below += u64::from(columns.counts[column]),
-                Ordering::Equal => members.push(column),
-                Ordering::Greater => {}
-            }
-        },
-    );
+    each_between(distances, near - guard, far + guard, |column| {
+        if distances[column] < far - guard && distances[column] > near + guard {
+            members.push(column);
+            return;
+        }
+        match bins.of(exact(columns, query, column)).cmp(&bin) {
+            Ordering::Less => below += u64::from(columns.counts[column]),
+            Ordering::Equal => members.push(column),
+            Ordering::Greater => {}
+        }
+    });
     let own: u64 = members.iter().map(|&u| u64::from(columns.counts[u])).sum();
     let is_median = 2 * below < columns.total && 2 * (below + own) >= columns.total;
     is_median.then(|| mean(columns, &mut members, |column| exact(columns, query, column)))
@@ -213,10 +226,9 @@ impl Bins {
     fn median(&self, columns: &Columns, distances: &[f32]) -> usize {
         let guess = self.guess(columns, distances);
         let (mut first, mut last) = (guess.saturating_sub(REACH), (guess + REACH).min(self.n - 1));
+        let mut cuts = [first, guess.saturating_sub(NEARER), guess, (guess + NEARER).min(last), last];
         let mut is_checked = false;
         while first < last || !is_checked {
-            // Each look at all distances leaves a fifth of the bins.
-            let cuts: [usize; CUTS] = std::array::from_fn(|k| first + (last - first) * k / (CUTS - 1));
             let below = beyond(columns, distances, cuts.map(|cut| self.edge(cut + 1)));
             let reached = below.iter().position(|n| 2 * u64::from(*n) >= columns.total);
             match reached {
@@ -230,6 +242,8 @@ impl Bins {
                 None => first = last,
             }
             is_checked |= first == last;
+            // Each look at all distances leaves a fourth of the bins.
+            cuts = std::array::from_fn(|k| first + (last - first) * k / (CUTS - 1));
         }
         first
     }
@@ -327,21 +341,21 @@ impl Singles {
         numbers
     }
 
-    /// Fills the scores with a column; whether any is uncertain.
+    /// Fills the scores with a column; sets the highest bit in `signs` where one is uncertain.
     #[inline(always)]
-    pub(super) fn score(&self, column: [f32; 4], scores: &mut Lanes<u8>) -> bool {
+    pub(super) fn score(&self, column: [f32; 4], scores: &mut Lanes<u8>, signs: &mut Lanes<u32>) {
         let numbers = self.numbers(column);
-        let (mut integers, mut signs) = ([0; LANES], 0);
+        let mut integers = [0; LANES];
         for lane in 0..LANES {
             let (integer, from_edge) = whole(numbers[lane]);
             integers[lane] = integer;
-            signs |= (from_edge - self.guards[lane]).to_bits();
+            signs[lane] |= (from_edge - self.guards[lane]).to_bits();
         }
         *scores = integers.map(|integer| integer as u8);
-        signs >> 31 != 0
     }
 
     /// Which scores with a column are certain.
+    #[inline(always)]
     pub(super) fn certain(&self, column: [f32; 4]) -> Lanes<bool> {
         let numbers = self.numbers(column);
         std::array::from_fn(|lane| whole(numbers[lane]).1 >= self.guards[lane])

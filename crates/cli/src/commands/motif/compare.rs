@@ -1,20 +1,19 @@
 //! `cistron motif compare`: TOMTOM.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cistron::genome::fasta;
 use cistron::motif::{
-    Background, MotifDistance, MotifMatch, NeighbourOrder, TomtomError, TomtomOptions, TomtomStrands,
-    TomtomTargets, compare_symmetric, sequence_matrix,
+    Background, MotifDistance, MotifMatch, MotifSet, NeighbourOrder, TomtomError, TomtomOptions,
+    TomtomStrands, TomtomTargets, compare_symmetric, parse_motifs, sequence_matrix,
 };
 use cistron::ndarray::{Array2, ArrayView2};
 use cistron::{Alphabet, Sequence};
 use clap::{Args, ValueEnum};
 
-use super::read_motifs;
+use super::{read_bytes, read_motifs};
 use crate::context::{Context, usage};
 use crate::output::{Number, Output};
 
@@ -187,46 +186,44 @@ fn write_rows(
 
 /// Queries from a motif file, a FASTA file, or the letters themselves.
 fn read_queries(path: &Path, context: &Context) -> anyhow::Result<Named> {
-    if !path.exists() {
-        let letters = path.to_string_lossy();
-        let sequence =
-            Sequence::parse(&Alphabet::dna(), &letters).ok().filter(|sequence| !sequence.is_empty());
-        let known = letters.bytes().all(|letter| b"ACGTNacgtn".contains(&letter));
-        return match sequence.filter(|_| known) {
-            Some(sequence) => Ok(Named {
-                names: vec![letters.into_owned()],
-                matrices: vec![sequence_matrix(sequence.codes(), sequence.alphabet())],
-            }),
-            None => Err(anyhow::anyhow!("{letters}: no such file, expected a file or letters of ACGTN")),
-        };
+    if path.as_os_str() != "-" && !path.exists() {
+        return of_letters(&path.to_string_lossy());
     }
-    if !is_fasta(path)? {
-        return read_named(path, context);
+    let (file, bytes) = read_bytes(path)?;
+    if !is_fasta(&bytes) {
+        return probabilities(&parse_motifs(&bytes, &file, &context.progress)?);
     }
     let mut queries = Named { names: Vec::new(), matrices: Vec::new() };
-    for record in fasta::Reader::open(path)?.with_repeated_names() {
+    for record in fasta::Reader::new(&file, &bytes[..]).with_repeated_names() {
         let record = record?;
         let sequence = record.to_sequence(&Alphabet::dna());
-        let sequence = sequence.with_context(|| format!("{}: record `{}`", path.display(), record.name))?;
+        let sequence = sequence.with_context(|| format!("{file}: record `{}`", record.name))?;
         queries.matrices.push(sequence_matrix(sequence.codes(), sequence.alphabet()));
         queries.names.push(record.name.to_string());
     }
     Ok(queries)
 }
 
-/// Whether the second line of a file that begins with `>` is made of letters: motifs have numbers there.
-fn is_fasta(path: &Path) -> anyhow::Result<bool> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    let mut lines = BufReader::new(file).split(b'\n').take(2);
-    let mut line = || lines.next().transpose().map(Option::unwrap_or_default);
-    let (header, letters) = (line()?, line()?);
-    let letters = letters.trim_ascii_end();
-    Ok(header.starts_with(b">") && !letters.is_empty() && letters.iter().all(u8::is_ascii_alphabetic))
+fn of_letters(letters: &str) -> anyhow::Result<Named> {
+    let known = !letters.is_empty() && letters.bytes().all(|letter| b"ACGTNacgtn".contains(&letter));
+    anyhow::ensure!(known, "{letters}: no such file, expected a file or letters of ACGTN");
+    let sequence = Sequence::parse(&Alphabet::dna(), letters)?;
+    let matrix = sequence_matrix(sequence.codes(), sequence.alphabet());
+    Ok(Named { names: vec![letters.to_owned()], matrices: vec![matrix] })
+}
+
+/// Whether the second line of a text that begins with `>` is made of letters: motifs have numbers there.
+fn is_fasta(text: &[u8]) -> bool {
+    let letters = text.split(|byte| *byte == b'\n').nth(1).unwrap_or_default().trim_ascii_end();
+    text.starts_with(b">") && !letters.is_empty() && letters.iter().all(u8::is_ascii_alphabetic)
 }
 
 /// The motifs of a file as probabilities.
 pub(crate) fn read_named(path: &Path, context: &Context) -> anyhow::Result<Named> {
-    let set = read_motifs(path, context)?;
+    probabilities(&read_motifs(path, context)?)
+}
+
+fn probabilities(set: &MotifSet) -> anyhow::Result<Named> {
     let uniform = Background::uniform(set.alphabet().len().into());
     Ok(Named {
         names: set.motifs().iter().map(cistron::motif::Motif::full_name).collect(),

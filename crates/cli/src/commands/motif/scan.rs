@@ -2,24 +2,29 @@
 
 mod format;
 mod letters;
+mod part;
 mod spool;
 
+pub(crate) use part::merge;
+
 use std::collections::HashMap;
-use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use cistron::Shard;
+use cistron::genome::text;
 use cistron::motif::{
-    Arithmetic, Background, FimoOptions, Hit, HitOrder, MotifError, MotifSet, ScanStrands, ScanSummary,
-    ScanThreshold, Scanner, best_hits, q_values,
+    Arithmetic, Background, FimoOptions, Hit, MotifError, MotifSet, ScanStrands, ScanSummary, ScanThreshold,
+    Scanner, best_hits, q_values,
 };
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use super::read_motifs;
 use crate::context::{Context, usage};
 use crate::output::Output;
-use format::{Columns, Row, RowWriter};
+use format::{Layout, Row, RowWriter};
 use letters::Sequences;
 use spool::HitSpool;
 
@@ -69,12 +74,16 @@ pub(crate) struct ScanArgs {
     /// By whose arithmetic: ours (memelite's scale, windows with unknown letters skipped), memelite's, or the MEME suite's
     #[arg(long, value_enum, default_value_t)]
     compat: CompatArg,
+    /// Scan for part I of N of the motifs, I from 0, into FILE.part-I-of-N
+    #[arg(long, value_name = "I/N", requires = "output")]
+    shard: Option<Shard>,
     /// Output file [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum OrderArg {
     /// Motif, forward before reverse strand, sequence, start
     Motif,
@@ -82,7 +91,8 @@ enum OrderArg {
     Position,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum FormatArg {
     /// 0-based, half-open
     #[default]
@@ -93,7 +103,8 @@ enum FormatArg {
     Meme,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum CompatArg {
     #[default]
     Current,
@@ -132,54 +143,74 @@ impl ScanArgs {
             },
             Some("sequences") => Some(Background::of_counts(&sequences.count_letters()?)?),
             Some(file) => {
-                let text = fs::read_to_string(file).with_context(|| file.to_owned())?;
+                let mut text = String::new();
+                text::open(file)?.read_to_string(&mut text).with_context(|| file.to_owned())?;
                 Some(Background::parse(&text, file, motifs.alphabet())?)
             }
         })
     }
 
-    fn order(&self) -> HitOrder {
-        let order = self.order.unwrap_or(match self.format {
-            FormatArg::Tsv | FormatArg::Meme => OrderArg::Motif,
-            FormatArg::Bed | FormatArg::Gff3 => OrderArg::Position,
-        });
-        match order {
-            OrderArg::Motif => HitOrder::Motif,
-            OrderArg::Position => HitOrder::Position,
-        }
-    }
-
-    fn columns(&self) -> Columns {
+    fn layout(&self) -> Layout {
         let all = self.format == FormatArg::Meme;
-        Columns { q_value: self.q_values || all, matched_sequence: self.matched_sequence || all }
+        Layout {
+            format: self.format,
+            order: self.order.unwrap_or(match self.format {
+                FormatArg::Tsv | FormatArg::Meme => OrderArg::Motif,
+                FormatArg::Bed | FormatArg::Gff3 => OrderArg::Position,
+            }),
+            counts: self.counts,
+            q_value: self.q_values || all,
+            matched_sequence: self.matched_sequence || all,
+        }
     }
 }
 
 pub(crate) fn scan(args: &ScanArgs, context: &Context) -> anyhow::Result<()> {
     let motifs = read_motifs(&args.motifs, context)?;
     let sequences = Sequences::open(&args.fasta, motifs.alphabet())?;
-    let scanner = Scanner::new(&motifs, &args.options(&motifs, &sequences)?).map_err(option_error)?;
-    let mut output = Output::open(args.output.as_ref(), context)?;
-    if args.counts {
-        let summary = run(&scanner, &sequences, context, &mut |_| Ok(()))?;
-        writeln!(output, "motif_name\tmotif_idx\tcount")?;
-        for (index, (motif, count)) in motifs.motifs().iter().zip(&summary.hits).enumerate() {
-            writeln!(output, "{}\t{index}\t{count}", motif.full_name())?;
-        }
+    let options = args.options(&motifs, &sequences)?;
+    let layout = args.layout();
+    let Some(shard) = args.shard else {
+        let scanner = Scanner::new(&motifs, &options).map_err(option_error)?;
+        let mut output = Output::open(args.output.as_ref(), context)?;
+        output.write_all(layout.header().as_bytes())?;
+        let mut writer = RowWriter::new(&mut output, layout, &motifs, &sequences);
+        write_all(args, context, &scanner, &sequences, &mut writer)?;
         return output.commit();
+    };
+    let (folder, plan) = part::plan(args, shard, motifs.len(), context)?;
+    let own = motifs.part(plan.records());
+    let scanner = Scanner::new(&own, &options).map_err(option_error)?;
+    part::write(&folder, &plan, &mut |output| {
+        let writer = RowWriter::new(output, layout, &own, &sequences);
+        let mut writer = writer.of_a_part(plan.records().start as u32);
+        write_all(args, context, &scanner, &sequences, &mut writer)
+    })
+}
+
+/// Everything below the header.
+fn write_all(
+    args: &ScanArgs,
+    context: &Context,
+    scanner: &Scanner,
+    sequences: &Sequences,
+    writer: &mut RowWriter<'_>,
+) -> anyhow::Result<()> {
+    let layout = args.layout();
+    if layout.counts {
+        let summary = run(scanner, sequences, context, &mut |_| Ok(()))?;
+        return writer.write_counts(&summary.hits);
     }
-    let mut writer = RowWriter::new(&mut output, args.format, args.columns(), &motifs, &sequences)?;
-    if args.order() == HitOrder::Position && !args.best && !args.columns().q_value {
-        // In the order in which hits are found: nothing is kept.
-        let mut failed = None;
-        let scanned = run(&scanner, &sequences, context, &mut |hits| {
-            let written = hits.iter().try_for_each(|hit| writer.write(&Row { hit, q_value: None }));
-            written.map_err(|error| stop(&mut failed, error))
-        });
-        return failed.map_or(scanned.map(|_| ()), Err).and_then(|()| output.commit());
+    if layout.order == OrderArg::Motif || args.best || layout.q_value {
+        return write_sorted(args, context, scanner, sequences, writer);
     }
-    write_sorted(args, context, &scanner, &sequences, &mut writer)?;
-    output.commit()
+    // In the order in which hits are found: nothing is kept.
+    let mut failed = None;
+    let scanned = run(scanner, sequences, context, &mut |hits| {
+        let written = hits.iter().try_for_each(|hit| writer.write(&Row { hit, q_value: None }));
+        written.map_err(|error| stop(&mut failed, error))
+    });
+    failed.map_or(scanned.map(|_| ()), Err)
 }
 
 /// Keeps an error that the library cannot carry, and stops the scan.
@@ -195,13 +226,14 @@ fn write_sorted(
     sequences: &Sequences,
     writer: &mut RowWriter<'_>,
 ) -> anyhow::Result<()> {
+    let layout = args.layout();
     let mut failed = None;
-    let mut spool = HitSpool::new(args.order());
+    let mut spool = HitSpool::new(layout.order());
     let scanned = run(scanner, sequences, context, &mut |hits| {
         spool.add(hits).map_err(|error| stop(&mut failed, error.into()))
     });
     let summary = failed.map_or(scanned, Err)?;
-    if !args.best && !args.columns().q_value {
+    if !args.best && !layout.q_value {
         return spool.drain(&mut |hit| writer.write(&Row { hit, q_value: None }));
     }
     // What is best, and what a rank is, needs all hits of a motif together.
@@ -210,12 +242,12 @@ fn write_sorted(
         hits.push(*hit);
         Ok(())
     })?;
-    let q_values = if args.columns().q_value { q_values(&hits, &summary.windows) } else { Vec::new() };
+    let q_values = if layout.q_value { q_values(&hits, &summary.windows) } else { Vec::new() };
     let place = |hit: &Hit| (hit.motif, hit.example, hit.start, hit.strand);
     let known: HashMap<_, f64> = hits.iter().map(place).zip(q_values).collect();
     if args.best {
         hits = best_hits(&hits);
-        args.order().sort(&mut hits);
+        layout.order().sort(&mut hits);
     }
     hits.iter().try_for_each(|hit| writer.write(&Row { hit, q_value: known.get(&place(hit)).copied() }))
 }

@@ -14,7 +14,7 @@ use cistron::{AtomicFile, Shard};
 
 use super::call::{CallArgs, HEADER, write as write_table};
 use crate::context::Context;
-use crate::output::Output;
+use crate::output::{Output, part_folder};
 use crate::record::digests;
 
 /// Examples of a block.
@@ -44,13 +44,7 @@ pub(super) fn plan(
         shard: shard.to_string(),
         block_range: shard.blocks(blocks),
     };
-    let mut folder = args.output.clone().unwrap_or_default().into_os_string();
-    folder.push(format!(".part-{}-of-{}", shard.index(), shard.count()));
-    let folder = PathBuf::from(folder);
-    if folder.join("plan.json").exists() && !context.force {
-        anyhow::bail!("{} exists already, expected a new folder or --force", folder.display());
-    }
-    Ok((folder, plan))
+    Ok((part_folder(args.output.as_ref(), shard, context)?, plan))
 }
 
 /// Writes a part.

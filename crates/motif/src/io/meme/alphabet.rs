@@ -1,4 +1,4 @@
-use cistron_core::Alphabet;
+use cistron_core::{Alphabet, CoreError};
 
 use super::super::lines::{Line, Lines};
 use crate::MotifError;
@@ -10,10 +10,15 @@ pub(super) fn of_letters(lines: &Lines<'_>, line: Line<'_>, letters: &str) -> Re
         let problem = format!("found the alphabet {}, expected at least two letters", quoted(letters));
         return Err(lines.error(line.number, 1, problem));
     }
-    known(letters).map_or_else(
-        || Alphabet::custom(letters).map_err(|error| lines.error(line.number, 1, error.to_string())),
-        Ok,
-    )
+    let refused = |error| {
+        let problem = match error {
+            // The letters of a damaged file may be many.
+            CoreError::Alphabet { problem, .. } => format!("the alphabet {} {problem}", quoted(letters)),
+            other => other.to_string(),
+        };
+        lines.error(line.number, 1, problem)
+    };
+    known(letters).map_or_else(|| Alphabet::custom(letters).map_err(refused), Ok)
 }
 
 fn known(letters: &str) -> Option<Alphabet> {

@@ -1,11 +1,11 @@
 //! Hits in an order, however many: sorted runs go to temporary files when memory is full, and are merged at the end.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use cistron::motif::{Hit, HitOrder};
 use cistron::{AtomicFile, Strand};
+
+use crate::sorted::merge_sorted;
 
 /// Hits in memory before a run is written: 256 MiB.
 const IN_MEMORY: usize = (256 << 20) / size_of::<Hit>();
@@ -47,51 +47,22 @@ impl HitSpool {
             return self.hits.iter().try_for_each(each);
         }
         self.write_run()?;
-        let mut runs: Vec<_> = self.runs.into_iter().map(BufReader::new).collect();
-        let mut heads = BinaryHeap::new();
-        for (index, run) in runs.iter_mut().enumerate() {
-            heads.extend(next(run)?.map(|hit| Reverse((key(self.order, &hit), index, Stored(hit)))));
-        }
-        while let Some(Reverse((_, index, Stored(hit)))) = heads.pop() {
-            each(&hit)?;
-            heads.extend(
-                next(&mut runs[index])?.map(|hit| Reverse((key(self.order, &hit), index, Stored(hit)))),
-            );
-        }
-        Ok(())
+        let order = self.order;
+        let source = |run: AtomicFile| {
+            let mut run = BufReader::new(run);
+            move || Ok(next(&mut run)?.map(|hit| (key(order, &hit), hit)))
+        };
+        merge_sorted(self.runs.into_iter().map(source).collect(), &mut |hit| each(&hit))
     }
 }
 
 /// The order of hits as a number to compare, as [`HitOrder::sort`] has it.
-fn key(order: HitOrder, hit: &Hit) -> [u64; 4] {
+pub(super) fn key(order: HitOrder, hit: &Hit) -> [u64; 4] {
     let (motif, example) = (u64::from(hit.motif), u64::from(hit.example));
     let strand = u64::from(hit.strand == Strand::Reverse);
     match order {
         HitOrder::Motif => [motif, strand, example, hit.start],
         _ => [example, hit.start, motif, strand],
-    }
-}
-
-/// A hit that takes no part in comparisons: its key, before it, is unique.
-struct Stored(Hit);
-
-impl PartialEq for Stored {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Stored {}
-
-impl PartialOrd for Stored {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Stored {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
     }
 }
 
