@@ -55,6 +55,11 @@ impl SpacingCounts {
         self.counts.is_empty()
     }
 
+    /// The motifs that have a row, in order.
+    pub fn pairs(&self) -> &[(u32, u32)] {
+        &self.pairs
+    }
+
     /// The rows in order.
     pub fn iter(&self) -> impl Iterator<Item = (Spacing, u64)> + '_ {
         (0..self.pairs.len()).flat_map(move |pair| self.rows(pair).map(move |row| self.row(pair, row)))
