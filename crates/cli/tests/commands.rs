@@ -234,6 +234,19 @@ fn the_demo_finds_what_it_planted() {
     let strongest: Vec<&str> = report.lines().filter(|line| line.contains("</td><td>in <code>")).collect();
     assert!(strongest.iter().any(|line| line.contains("in <code>CACGTG</code>")), "{strongest:?}");
     assert!(strongest.iter().any(|line| line.contains("in <code>TGACTCA</code>")), "{strongest:?}");
+    let syntax = &report[report.find("What a black box reads").unwrap()..];
+    let n = |row: &str| -> usize {
+        let start = syntax.find(row).unwrap() + row.len();
+        syntax[start..].split('<').next().unwrap().parse().unwrap()
+    };
+    // 60 sequences hold each word once.
+    let named = [n("<code>TGACTCA</code></td><td>"), n("<code>CACGTG</code></td><td>")];
+    let other = n("random words</td><td>");
+    assert!(named.iter().all(|n| (40..=60).contains(n)) && other < 6, "{named:?} {other}");
+    assert_eq!(syntax.matches("<svg ").count(), 3);
+    // Planted 10 apart; a seqlet may take a base beside its word.
+    let distance = n("<code>CACGTG</code>, ");
+    assert!((8..=10).contains(&distance), "{distance}");
     assert!(
         !report.contains("http://")
             || report.matches("http://").count() == report.matches("http://www.w3.org").count()

@@ -35,7 +35,8 @@ impl Syntax {
             writeln!(
                 page,
                 "<p>Of the distances between <code>{first}</code> and <code>{second}</code>, {distance} stands out most \
-                 beside words put anywhere (q = {q_value:.1e}).</p>"
+                 beside words put anywhere (q = {q_value:.1e}); a \
+                 seqlet may take a base beside its word.</p>"
             )?;
         }
         let pairs = matrix(&Matrix {
