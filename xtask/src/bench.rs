@@ -3,7 +3,9 @@
 mod fasta;
 mod fimo;
 mod ism_probe;
+mod kmer;
 mod measure;
+mod nn;
 mod peers;
 mod report;
 mod seqlets;
@@ -32,6 +34,10 @@ pub(crate) enum Name {
     Seqlets,
     /// Saturation mutagenesis of a linear probe, beside a loop in PyTorch.
     IsmProbe,
+    /// Training of the k-mer autoencoder, beside loops in PyTorch.
+    Kmer,
+    /// Operations of networks one by one, beside those of PyTorch.
+    Nn,
     /// Everything.
     All,
 }
@@ -53,6 +59,12 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     }
     if matches!(name, Name::IsmProbe | Name::All) {
         ism_probe::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Kmer | Name::All) {
+        kmer::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Nn | Name::All) {
+        nn::run(workspace, runs)?;
     }
     Ok(())
 }

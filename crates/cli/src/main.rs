@@ -25,6 +25,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use commands::{demo, doctor, effect, genome, kmer, merge, model, motif, probe, regions, seqlets};
 use context::{Context, RunArgs, UsageError};
 
+/// Training and inference free and take large blocks again and again; this allocator keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sequence-to-function genomics: read genomes, train and run models, and see what every mutation does.
 ///
 /// Coordinates are 0-based and half-open unless a format says otherwise. Text inputs may be plain, gzip or bgzip;

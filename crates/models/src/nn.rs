@@ -1,10 +1,11 @@
 //! Operations and layers of networks.
 //!
-//! The tensor library beneath records operations and runs them on GPUs. On the processor several of its operations
+//! The tensor library beneath stores values and runs operations on GPUs. On the processor several of its operations
 //! give wrong values or gradients without an error (`candle-core` 0.11.1: kernel gradients of convolutions with a
-//! batch of two or more, pools, products of transposed views, slopes at ties and zeros, sums of many single numbers) or are slow,
-//! so that here each operation has its own code for the processor. A [`Tensor`] offers just what is right; the
-//! library's own type is seen in this folder alone.
+//! batch of two or more, pools, products of transposed views, slopes at ties and zeros, sums of many single numbers)
+//! or are slow, and its way back through the operations adds each gradient to zeros, on threads of its own that wait
+//! busily. Here each operation has its own code for the processor, and the record that gradients are taken from is
+//! our own. A [`Tensor`] offers just what is right; the library's own type is seen in this folder alone.
 //!
 //! Sequences lie as (B, L, C): batch, positions, channels.
 
@@ -14,6 +15,7 @@
 )]
 
 mod activation;
+mod arithmetic;
 mod conv;
 mod gradients;
 mod kernel;

@@ -290,7 +290,7 @@ impl Trainee for SeedTrainee<'_, '_, '_> {
 
     fn step(&mut self, at: Step, learning_rate: f64) -> Result<StepReport, ModelsError> {
         let Codes { clean, noisy } = self.feed.get(at.epoch, at.index)?;
-        let logits = self.denoiser.logits(&noisy, &Pass::Evaluation)?.variable()?;
+        let logits = self.denoiser.logits(&noisy, &Pass::Evaluation)?.variable();
         let loss = cost(&logits, &clean)?.affine(clean.len() as f64, 0.0)?;
         if let (Body::Seeds(seeds), Some(slopes)) = (&mut self.denoiser.body, loss.gradients()?.get(&logits))
         {

@@ -1,5 +1,5 @@
 use super::Real;
-use super::kernel::{Kernel, View, apply1, gradient2};
+use super::kernel::{Kernel, View, apply, compute};
 use super::tensor::{Raw, RawResult, Tensor, constant};
 use super::vector::{map, map2};
 use crate::ModelsError;
@@ -168,8 +168,8 @@ impl Kernel<1> for Activation {
         Ok(())
     }
 
-    fn backward(&self, [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
-        Ok([Some(gradient2(Slope(*self), [x, gradient])?)])
+    fn backward(&self, _: [bool; 1], [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
+        Ok([Some(compute(&Slope(*self), [x, gradient])?)])
     }
 
     fn composed(&self, [x]: [&Raw; 1]) -> RawResult<Raw> {
@@ -225,6 +225,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn activate(&self, activation: Activation) -> Result<Self, ModelsError> {
-        Ok(Self(apply1(activation, [&self.0])?))
+        Ok(apply(activation, [self])?)
     }
 }

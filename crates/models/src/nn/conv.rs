@@ -1,7 +1,7 @@
 use candle_core::bail;
 
 use super::Real;
-use super::kernel::{Kernel, View, apply2, gradient2, wants_gradient};
+use super::kernel::{Kernel, View, apply, compute};
 use super::tensor::{Raw, RawResult, Tensor};
 use crate::ModelsError;
 
@@ -99,11 +99,17 @@ impl Kernel<2> for Conv {
         .run(out)
     }
 
-    fn backward(&self, [x, weight]: [&Raw; 2], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 2]> {
+    fn backward(
+        &self,
+        wanted: [bool; 2],
+        [x, weight]: [&Raw; 2],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 2]> {
         let (shape, length, taps) = (self.0, x.dim(1)?, weight.dim(2)?);
-        let by_x = || gradient2(ConvByInput { shape, length }, [gradient, weight]);
-        let by_weight = || gradient2(ConvByWeight { shape, taps }, [gradient, x]);
-        Ok([wants_gradient(x).then(by_x).transpose()?, wants_gradient(weight).then(by_weight).transpose()?])
+        let by_x = || compute(&ConvByInput { shape, length }, [gradient, weight]);
+        let by_weight = || compute(&ConvByWeight { shape, taps }, [gradient, x]);
+        Ok([wanted[0].then(by_x).transpose()?, wanted[1].then(by_weight).transpose()?])
     }
 
     /// One matrix product a tap and group.
@@ -191,6 +197,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn conv(&self, weight: &Self, shape: ConvShape) -> Result<Self, ModelsError> {
-        Ok(Self(apply2(Conv(shape), [&self.0, &weight.0])?))
+        Ok(apply(Conv(shape), [self, weight])?)
     }
 }

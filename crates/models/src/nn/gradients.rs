@@ -1,32 +1,90 @@
-use candle_core::backprop::GradStore;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::arithmetic::Arithmetic;
+use super::kernel::compute;
 use super::tensor::{Raw, RawResult, Tensor};
 use crate::ModelsError;
 
-/// The gradients of one number by all parameters that it depends on.
-#[derive(Debug)]
-pub struct Gradients(pub(super) GradStore);
+/// From the gradient by a result those by its inputs.
+type Backward = Box<dyn Fn(&Raw) -> RawResult<Vec<Option<Raw>>> + Send + Sync>;
 
-impl Gradients {
-    /// The gradient by a parameter; `None` if the number does not depend on it.
-    pub fn get(&self, parameter: &Tensor) -> Option<Tensor> {
-        self.0.get(&parameter.0).map(|gradient| Tensor(gradient.clone()))
+/// How a tensor came about that depends on variables.
+pub(super) struct Origin {
+    /// Higher than those of its inputs.
+    number: u64,
+    /// `None` for one that depends on no variable.
+    inputs: Vec<Option<Arc<Self>>>,
+    /// `None` for a variable itself.
+    backward: Option<Backward>,
+}
+
+impl Origin {
+    fn new(inputs: Vec<Option<Arc<Self>>>, backward: Option<Backward>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self { number: NEXT.fetch_add(1, Ordering::Relaxed), inputs, backward })
     }
 }
 
-/// The product of the matrices of the last two axes.
-fn batch_product(a: &Raw, b: &Raw) -> RawResult<Raw> {
-    // Products of transposed or broadcast views are wrong in places.
-    a.contiguous()?.matmul(&b.contiguous()?)
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({})", self.number)
+    }
+}
+
+/// The gradients of one number by all variables that it depends on.
+#[derive(Debug, Default)]
+pub struct Gradients(BTreeMap<u64, Raw>);
+
+impl Gradients {
+    /// The gradient by a variable; `None` if the number does not depend on it.
+    pub fn get(&self, variable: &Tensor) -> Option<Tensor> {
+        let origin = variable.origin.as_ref()?;
+        self.0.get(&origin.number).cloned().map(Tensor::plain)
+    }
+}
+
+/// The sum of two gradients.
+fn sum(a: &Raw, b: &Raw) -> RawResult<Raw> {
+    if a.device().is_cpu() { compute(&Arithmetic::Add, [a, b]) } else { a.add(b) }
 }
 
 impl Tensor {
-    /// A copy that gradients are taken by.
+    /// Values without a record.
+    pub(super) fn plain(raw: Raw) -> Self {
+        Self { raw, origin: None }
+    }
+
+    /// The result of an operation, with a record if an input has one.
     ///
-    /// # Errors
-    /// [`ModelsError::Tensor`] if the device fails.
-    pub fn variable(&self) -> Result<Self, ModelsError> {
-        Ok(Self(candle_core::Var::from_tensor(&self.0)?.into_inner()))
+    /// `backward` gets the inputs whose gradients are wanted and the gradient by the result.
+    pub(super) fn recorded<const N: usize>(
+        raw: Raw,
+        inputs: [&Self; N],
+        backward: impl Fn([bool; N], &Raw) -> RawResult<[Option<Raw>; N]> + Send + Sync + 'static,
+    ) -> Self {
+        let wanted = inputs.map(|x| x.origin.is_some());
+        if !wanted.contains(&true) {
+            return Self::plain(raw);
+        }
+        let inputs = inputs.map(|x| x.origin.clone()).into();
+        let backward: Backward = Box::new(move |gradient| backward(wanted, gradient).map(Vec::from));
+        Self { raw, origin: Some(Origin::new(inputs, Some(backward))) }
+    }
+
+    /// The same values as a variable, by which gradients are taken.
+    #[must_use]
+    pub fn variable(&self) -> Self {
+        Self { raw: self.raw.clone(), origin: Some(Origin::new(Vec::new(), None)) }
+    }
+
+    /// The same values without the record of how they were computed: no gradient passes through.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self::plain(self.raw.clone())
     }
 
     /// The gradients of the sum of all values, by the variables that it depends on.
@@ -34,14 +92,26 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn gradients(&self) -> Result<Gradients, ModelsError> {
-        Ok(Gradients(self.0.backward()?))
-    }
-
-    /// The products of the matrices of the last two axes: (…, M, K) and (…, K, N), the axes before the same.
-    ///
-    /// # Errors
-    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
-    pub fn product(&self, other: &Self) -> Result<Self, ModelsError> {
-        Ok(Self(batch_product(&self.0, &other.0)?))
+        let mut found = Gradients::default();
+        let Some(origin) = &self.origin else { return Ok(found) };
+        // By number: the highest is an input of none that is left.
+        let mut open = BTreeMap::from([(origin.number, (Arc::clone(origin), self.raw.ones_like()?))]);
+        while let Some((number, (origin, gradient))) = open.pop_last() {
+            let Some(backward) = &origin.backward else {
+                found.0.insert(number, gradient);
+                continue;
+            };
+            for (input, gradient) in origin.inputs.iter().zip(backward(&gradient)?) {
+                let (Some(input), Some(gradient)) = (input, gradient) else { continue };
+                match open.entry(input.number) {
+                    Entry::Vacant(place) => drop(place.insert((Arc::clone(input), gradient))),
+                    Entry::Occupied(mut place) => {
+                        let (_, so_far) = place.get_mut();
+                        *so_far = sum(so_far, &gradient)?;
+                    }
+                }
+            }
+        }
+        Ok(found)
     }
 }

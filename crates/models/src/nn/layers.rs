@@ -122,9 +122,8 @@ impl BatchNormLayer {
 
     /// One scale and shift a channel.
     fn evaluate(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
-        let (mean, variance) =
-            (Tensor(self.mean.as_tensor().clone()), Tensor(self.variance.as_tensor().clone()));
-        let inverse = Tensor((variance.0.affine(1.0, Self::EPSILON)?.sqrt()?.recip())?);
+        let (mean, variance) = (Tensor::of_var(&self.mean), Tensor::of_var(&self.variance));
+        let inverse = Tensor::plain(variance.raw.affine(1.0, Self::EPSILON)?.sqrt()?.recip()?);
         let factor = self.scale.mul(&inverse)?;
         let constant = self.shift.sub(&mean.mul(&factor)?)?;
         x.scale_shift(&factor, &constant)
@@ -132,7 +131,7 @@ impl BatchNormLayer {
 }
 
 fn follow(running: &Var, batch: &[f64], factor: f64) -> Result<(), ModelsError> {
-    let old = Tensor(running.as_tensor().clone()).to_f64()?;
+    let old = Tensor::of_var(running).to_f64()?;
     let share = BatchNormLayer::MOMENTUM;
     let new = old.iter().zip(batch).map(|(old, new)| (1.0 - share) * old + share * factor * new);
     overwrite(running, new.collect())
@@ -186,14 +185,13 @@ impl Tensor {
         let kept = 1.0 / (1.0 - probability);
         let count = self.shape().iter().product();
         let mask = (0..count).map(|_| if stream.uniform() < probability { 0.0 } else { kept }).collect();
-        let mask = Self(self.0.zeros_like()?).filled(mask)?;
-        self.mul(&mask)
+        self.mul(&self.filled(mask)?)
     }
 
     /// Other values in this shape, precision and device.
     fn filled(&self, values: Vec<f64>) -> Result<Self, ModelsError> {
-        let raw = candle_core::Tensor::from_vec(values, self.0.shape(), &candle_core::Device::Cpu)?;
-        Ok(Self(raw.to_dtype(self.0.dtype())?.to_device(self.0.device())?))
+        let raw = candle_core::Tensor::from_vec(values, self.raw.shape(), &candle_core::Device::Cpu)?;
+        Ok(Self::plain(raw.to_dtype(self.raw.dtype())?.to_device(self.raw.device())?))
     }
 
     /// x + b over the last axis: x (…, C), b (C).

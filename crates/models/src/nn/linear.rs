@@ -1,7 +1,7 @@
 use candle_core::bail;
 
 use super::Real;
-use super::kernel::{Kernel, View, apply2, apply3, gradient1, gradient2, wants_gradient};
+use super::kernel::{Kernel, View, apply, compute};
 use super::matrix::{matrix, matrix_mut, product};
 use super::tensor::{Raw, RawResult, Tensor, rows_and_width};
 use super::vector::column_sums2;
@@ -54,9 +54,16 @@ impl Kernel<3> for Linear {
         input_by_weight(x, weight, T::one(), out)
     }
 
-    fn backward(&self, [x, weight, _]: [&Raw; 3], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 3]> {
-        let [by_x, by_weight] = gradients(x, weight, gradient)?;
-        Ok([by_x, by_weight, Some(gradient1(ColumnSums, [gradient])?)])
+    fn backward(
+        &self,
+        [by_x, by_weight, by_bias]: [bool; 3],
+        [x, weight, _]: [&Raw; 3],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 3]> {
+        let [by_x, by_weight] = gradients([by_x, by_weight], [x, weight], gradient)?;
+        let by_bias = by_bias.then(|| compute(&ColumnSums, [gradient])).transpose()?;
+        Ok([by_x, by_weight, by_bias])
     }
 
     fn composed(&self, [x, weight, bias]: [&Raw; 3]) -> RawResult<Raw> {
@@ -75,8 +82,14 @@ impl Kernel<2> for LinearWithoutBias {
         input_by_weight(x, weight, T::zero(), out)
     }
 
-    fn backward(&self, [x, weight]: [&Raw; 2], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 2]> {
-        gradients(x, weight, gradient)
+    fn backward(
+        &self,
+        wanted: [bool; 2],
+        inputs: [&Raw; 2],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 2]> {
+        gradients(wanted, inputs, gradient)
     }
 
     fn composed(&self, [x, weight]: [&Raw; 2]) -> RawResult<Raw> {
@@ -87,9 +100,13 @@ impl Kernel<2> for LinearWithoutBias {
     }
 }
 
-fn gradients(x: &Raw, weight: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 2]> {
-    let by_x = wants_gradient(x).then(|| gradient2(LinearByInput, [gradient, weight])).transpose()?;
-    let by_weight = wants_gradient(weight).then(|| gradient2(LinearByWeight, [gradient, x])).transpose()?;
+fn gradients(
+    [by_x, by_weight]: [bool; 2],
+    [x, weight]: [&Raw; 2],
+    gradient: &Raw,
+) -> RawResult<[Option<Raw>; 2]> {
+    let by_x = by_x.then(|| compute(&LinearByInput, [gradient, weight])).transpose()?;
+    let by_weight = by_weight.then(|| compute(&LinearByWeight, [gradient, x])).transpose()?;
     Ok([by_x, by_weight])
 }
 
@@ -144,10 +161,9 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Result<Self, ModelsError> {
-        let raw = match bias {
-            Some(bias) => apply3(Linear, [&self.0, &weight.0, &bias.0])?,
-            None => apply2(LinearWithoutBias, [&self.0, &weight.0])?,
-        };
-        Ok(Self(raw))
+        Ok(match bias {
+            Some(bias) => apply(Linear, [self, weight, bias])?,
+            None => apply(LinearWithoutBias, [self, weight])?,
+        })
     }
 }

@@ -3,8 +3,8 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::activation::{Activation, softplus};
-use super::kernel::{Kernel, View, apply1, apply2, gradient3, wants_gradient};
-use super::softmax::{centred, softmax_rows};
+use super::kernel::{Kernel, View, apply, compute};
+use super::softmax::{LogSoftmax, centred, softmax_rows};
 use super::tensor::{Raw, RawResult, Tensor, constant, rows_and_width, sum_last};
 use super::vector::{PIECE, for_row_blocks, lane_sum, lane_sum2, map2, sum2, vectorised};
 use crate::ModelsError;
@@ -135,11 +135,17 @@ impl Kernel<2> for Loss {
         Ok(())
     }
 
-    fn backward(&self, [z, target]: [&Raw; 2], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 2]> {
-        if wants_gradient(target) {
+    fn backward(
+        &self,
+        [_, by_target]: [bool; 2],
+        [z, target]: [&Raw; 2],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 2]> {
+        if by_target {
             bail!("a target that depends on parameters");
         }
-        Ok([Some(gradient3(LossGradient(*self), [z, target, gradient])?), None])
+        Ok([Some(compute(&LossGradient(*self), [z, target, gradient])?), None])
     }
 
     fn composed(&self, [z, target]: [&Raw; 2]) -> RawResult<Raw> {
@@ -147,10 +153,7 @@ impl Kernel<2> for Loss {
         let log = |rate: &Raw| rate.maximum(&constant(rate, LEAST_RATE)?.broadcast_as(rate.shape())?)?.log();
         let width = rows_and_width(z.dims()).1 as f64;
         let each = match *self {
-            Self::CrossEntropy => {
-                let log = Tensor(z.clone()).log_softmax().map_err(candle_core::Error::wrap)?.0;
-                sum_last(&log.mul(target)?)?.neg()?
-            }
+            Self::CrossEntropy => sum_last(&LogSoftmax.composed([z])?.mul(target)?)?.neg()?,
             Self::BinaryCrossEntropy => Activation::Softplus.composed([z])?.sub(&target.mul(z)?)?,
             Self::SquaredError => z.sub(target)?.sqr()?,
             Self::Poisson => z.sub(&target.mul(&log(z)?)?)?,
@@ -233,8 +236,8 @@ impl Kernel<1> for Sum {
         Ok(())
     }
 
-    fn backward(&self, [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
-        Ok([Some(super::kernel::gradient1(Spread(x.dims().to_vec()), [gradient])?)])
+    fn backward(&self, _: [bool; 1], [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
+        Ok([Some(compute(&Spread(x.dims().to_vec()), [gradient])?)])
     }
 
     fn composed(&self, [x]: [&Raw; 1]) -> RawResult<Raw> {
@@ -261,7 +264,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the shapes differ or are empty, or the device fails.
     pub fn loss(&self, target: &Self, loss: Loss) -> Result<Self, ModelsError> {
-        Ok(Self(apply2(loss, [&self.0, &target.0])?))
+        Ok(apply(loss, [self, target])?)
     }
 
     /// The sum of all values, added up in `f64`.
@@ -269,6 +272,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn sum(&self) -> Result<Self, ModelsError> {
-        Ok(Self(apply1(Sum, [&self.0])?))
+        Ok(apply(Sum, [self])?)
     }
 }

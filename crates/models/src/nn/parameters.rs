@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Var};
 use cistron_core::Seed;
@@ -20,6 +20,8 @@ pub struct Parameters {
 #[derive(Debug)]
 struct Entry {
     values: Var,
+    /// The same storage: a variable if it is trained.
+    tensor: Tensor,
     trained: bool,
 }
 
@@ -37,12 +39,12 @@ impl Parameters {
     /// What is trained, by name.
     pub fn trained(&self) -> impl Iterator<Item = (&str, Tensor)> {
         let trained = self.entries.iter().filter(|(_, entry)| entry.trained);
-        trained.map(|(name, entry)| (&**name, Tensor(entry.values.as_tensor().clone())))
+        trained.map(|(name, entry)| (&**name, entry.tensor.clone()))
     }
 
     /// Everything, by name.
     pub fn all(&self) -> impl Iterator<Item = (&str, Tensor)> {
-        self.entries.iter().map(|(name, entry)| (&**name, Tensor(entry.values.as_tensor().clone())))
+        self.entries.iter().map(|(name, entry)| (&**name, entry.tensor.clone()))
     }
 
     /// The number of trained numbers.
@@ -86,8 +88,7 @@ impl Parameters {
             return Ok(entry.values.inplace_op1(&Change(RefCell::new(change)))?);
         }
         // Elsewhere the values take a trip over the processor.
-        let values = Tensor(entry.values.as_tensor().clone());
-        let mut values = values.to_f32()?;
+        let mut values = entry.tensor.to_f32()?;
         change(&mut values);
         overwrite(&entry.values, values.into_iter().map(f64::from).collect())
     }
@@ -128,6 +129,13 @@ fn unknown(name: &str) -> ModelsError {
     candle_core::Error::Msg(format!("no parameter is called `{name}`")).into()
 }
 
+impl Tensor {
+    /// The values of a variable of the tensor library, where they lie.
+    pub(super) fn of_var(var: &Var) -> Self {
+        Self::plain(var.as_tensor().detach())
+    }
+}
+
 pub(super) fn overwrite(var: &Var, values: Vec<f64>) -> Result<(), ModelsError> {
     let values = candle_core::Tensor::from_vec(values, var.shape(), &candle_core::Device::Cpu)?;
     Ok(var.set(&values.to_dtype(var.dtype())?.to_device(var.device())?)?)
@@ -157,8 +165,7 @@ impl Scope<'_> {
         shape: &[usize],
         start: Initializer,
     ) -> Result<Tensor, ModelsError> {
-        let var = self.put(name, shape, start, true)?;
-        Ok(Tensor(var.into_inner()))
+        Ok(self.put(name, shape, start, true)?.tensor.clone())
     }
 
     /// New numbers that are kept but not trained.
@@ -168,7 +175,7 @@ impl Scope<'_> {
         shape: &[usize],
         start: Initializer,
     ) -> Result<Var, ModelsError> {
-        self.put(name, shape, start, false)
+        Ok(self.put(name, shape, start, false)?.values.clone())
     }
 
     fn name(&self, name: &str) -> String {
@@ -181,15 +188,19 @@ impl Scope<'_> {
         shape: &[usize],
         start: Initializer,
         trained: bool,
-    ) -> Result<Var, ModelsError> {
+    ) -> Result<&Entry, ModelsError> {
         let name = self.name(name);
-        if self.parameters.entries.contains_key(&name) {
-            return Err(candle_core::Error::Msg(format!("two parameters are called `{name}`")).into());
-        }
-        let values = start.values(self.seed, &name, shape)?;
+        let start = start.values(self.seed, &name, shape)?;
         let Parameters { device, precision, .. } = *self.parameters;
-        let values = Var::from_tensor(&Tensor::from_f64(values, shape, precision, device)?.0)?;
-        self.parameters.entries.insert(name, Entry { values: values.clone(), trained });
-        Ok(values)
+        let values = Var::from_tensor(&Tensor::from_f64(start, shape, precision, device)?.raw)?;
+        let tensor = Tensor::of_var(&values);
+        let tensor = if trained { tensor.variable() } else { tensor };
+        match self.parameters.entries.entry(name) {
+            btree_map::Entry::Vacant(place) => Ok(place.insert(Entry { values, tensor, trained })),
+            btree_map::Entry::Occupied(place) => {
+                let problem = format!("two parameters are called `{}`", place.key());
+                Err(candle_core::Error::Msg(problem).into())
+            }
+        }
     }
 }

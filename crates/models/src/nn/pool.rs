@@ -2,7 +2,7 @@ use candle_core::bail;
 use rayon::prelude::*;
 
 use super::Real;
-use super::kernel::{Kernel, View, apply1, gradient2};
+use super::kernel::{Kernel, View, apply, compute};
 use super::tensor::{Raw, RawResult, Tensor};
 use super::vector::vectorised;
 use crate::ModelsError;
@@ -94,8 +94,8 @@ impl Kernel<1> for Pooling {
         Ok(())
     }
 
-    fn backward(&self, [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
-        Ok([Some(gradient2(PoolingGradient(self.0, self.1), [x, gradient])?)])
+    fn backward(&self, _: [bool; 1], [x]: [&Raw; 1], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
+        Ok([Some(compute(&PoolingGradient(self.0, self.1), [x, gradient])?)])
     }
 
     /// Each of a window's positions in turn, as slices of the whole input.
@@ -200,6 +200,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn pool(&self, pool: Pool, shape: PoolShape) -> Result<Self, ModelsError> {
-        Ok(Self(apply1(Pooling(pool, shape), [&self.0])?))
+        Ok(apply(Pooling(pool, shape), [self])?)
     }
 }

@@ -1,7 +1,7 @@
 use candle_core::{D, bail};
 
 use super::Real;
-use super::kernel::{Kernel, View, apply1, gradient2};
+use super::kernel::{Kernel, View, apply, compute};
 use super::tensor::{Raw, RawResult, Tensor, rows_and_width, sum_last};
 use super::vector::{for_row_blocks, lane_sum, lane_sum2};
 use crate::ModelsError;
@@ -70,8 +70,14 @@ impl Kernel<1> for Softmax {
         Ok(())
     }
 
-    fn backward(&self, _: [&Raw; 1], output: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
-        Ok([Some(gradient2(SoftmaxGradient { log: false }, [output, gradient])?)])
+    fn backward(
+        &self,
+        _: [bool; 1],
+        _: [&Raw; 1],
+        output: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 1]> {
+        Ok([Some(compute(&SoftmaxGradient { log: false }, [output, gradient])?)])
     }
 
     fn composed(&self, [x]: [&Raw; 1]) -> RawResult<Raw> {
@@ -100,8 +106,14 @@ impl Kernel<1> for LogSoftmax {
         Ok(())
     }
 
-    fn backward(&self, _: [&Raw; 1], output: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 1]> {
-        Ok([Some(gradient2(SoftmaxGradient { log: true }, [output, gradient])?)])
+    fn backward(
+        &self,
+        _: [bool; 1],
+        _: [&Raw; 1],
+        output: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 1]> {
+        Ok([Some(compute(&SoftmaxGradient { log: true }, [output, gradient])?)])
     }
 
     fn composed(&self, [x]: [&Raw; 1]) -> RawResult<Raw> {
@@ -144,7 +156,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the last axis is empty or the device fails.
     pub fn softmax(&self) -> Result<Self, ModelsError> {
-        Ok(Self(apply1(Softmax, [&self.0])?))
+        Ok(apply(Softmax, [self])?)
     }
 
     /// x - ln Σ eˣ over the last axis.
@@ -152,6 +164,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the last axis is empty or the device fails.
     pub fn log_softmax(&self) -> Result<Self, ModelsError> {
-        Ok(Self(apply1(LogSoftmax, [&self.0])?))
+        Ok(apply(LogSoftmax, [self])?)
     }
 }

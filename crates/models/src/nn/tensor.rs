@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use candle_core::{D, DType};
 
 use super::Real;
+use super::gradients::Origin;
 use crate::{Device, ModelsError};
 
 /// The tensor library's own type; it is named in this module's files alone.
@@ -33,20 +36,10 @@ impl Precision {
 /// It offers just those operations whose values and gradients are right on every device: each is checked against
 /// finite differences.
 #[derive(Clone, Debug)]
-pub struct Tensor(pub(super) Raw);
-
-/// Lends a method of the tensor library.
-macro_rules! pass {
-    ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) = $body:expr) => {
-        $(#[$doc])*
-        ///
-        /// # Errors
-        /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
-        pub fn $name(&self, $($argument: $type),*) -> Result<Self, ModelsError> {
-            let apply: fn(&Raw, $($type),*) -> RawResult<Raw> = $body;
-            Ok(Self(apply(&self.0, $($argument),*)?))
-        }
-    };
+pub struct Tensor {
+    /// Without a record of the tensor library's own.
+    pub(super) raw: Raw,
+    pub(super) origin: Option<Arc<Origin>>,
 }
 
 impl Tensor {
@@ -55,7 +48,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if there are more or fewer values than the shape holds or the device fails.
     pub fn from_f32(values: Vec<f32>, shape: &[usize], device: Device) -> Result<Self, ModelsError> {
-        Ok(Self(Raw::from_vec(values, shape, &device.open()?)?))
+        Ok(Self::plain(Raw::from_vec(values, shape, &device.open()?)?))
     }
 
     /// A tensor of numbers in row-major order, rounded to the precision.
@@ -69,17 +62,17 @@ impl Tensor {
         device: Device,
     ) -> Result<Self, ModelsError> {
         let raw = Raw::from_vec(values, shape, &candle_core::Device::Cpu)?;
-        Ok(Self(raw.to_dtype(precision.dtype())?.to_device(&device.open()?)?))
+        Ok(Self::plain(raw.to_dtype(precision.dtype())?.to_device(&device.open()?)?))
     }
 
     /// The length of each axis.
     pub fn shape(&self) -> &[usize] {
-        self.0.dims()
+        self.raw.dims()
     }
 
     /// The precision of its numbers.
     pub fn precision(&self) -> Precision {
-        match self.0.dtype() {
+        match self.raw.dtype() {
             DType::F64 => Precision::Double,
             _ => Precision::Single,
         }
@@ -90,7 +83,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn to_f64(&self) -> Result<Vec<f64>, ModelsError> {
-        Ok(self.0.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+        Ok(self.raw.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
     }
 
     /// The values in row-major order, rounded to single precision.
@@ -98,7 +91,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn to_f32(&self) -> Result<Vec<f32>, ModelsError> {
-        Ok(self.0.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+        Ok(self.raw.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 
     /// Shows the values of single precision, in row-major order, where they lie.
@@ -106,7 +99,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the precision is another or the device fails.
     pub fn read_f32(&self, read: &mut dyn FnMut(&[f32])) -> Result<(), ModelsError> {
-        Ok(with_values(&self.0.to_device(&candle_core::Device::Cpu)?, |values| read(values))?)
+        Ok(with_values(&self.raw.to_device(&candle_core::Device::Cpu)?, |values| read(values))?)
     }
 
     /// The only value.
@@ -114,45 +107,74 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if there is not exactly one, or the device fails.
     pub fn scalar(&self) -> Result<f64, ModelsError> {
-        Ok(self.0.to_dtype(DType::F64)?.reshape(())?.to_scalar()?)
+        Ok(self.raw.to_dtype(DType::F64)?.reshape(())?.to_scalar()?)
     }
 
-    pass! {
-        /// The same values in another shape, read in row-major order.
-        reshape(shape: &[usize]) = |x, shape| x.reshape(shape)
+    /// The result of moving values about; `back` moves the gradient back.
+    pub(super) fn moved(
+        &self,
+        raw: Raw,
+        back: impl Fn(&Raw) -> RawResult<Raw> + Send + Sync + 'static,
+    ) -> Self {
+        Self::recorded(raw, [self], move |_, gradient| Ok([Some(back(gradient)?)]))
     }
-    pass! {
-        /// Two axes exchanged.
-        transpose(first: usize, second: usize) = |x, first, second| x.transpose(first, second)?.contiguous()
+
+    /// The same values in another shape, read in row-major order.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn reshape(&self, shape: &[usize]) -> Result<Self, ModelsError> {
+        let before = self.raw.shape().clone();
+        Ok(self.moved(self.raw.reshape(shape)?, move |gradient| gradient.reshape(&before)))
     }
-    pass! {
-        /// `count` items of an axis from `start`.
-        narrow(axis: usize, start: usize, count: usize) = |x, axis, start, count| x.narrow(axis, start, count)?.contiguous()
+
+    /// Two axes exchanged.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if there is no such axis or the device fails.
+    pub fn transpose(&self, first: usize, second: usize) -> Result<Self, ModelsError> {
+        let exchange = move |x: &Raw| x.transpose(first, second)?.contiguous();
+        Ok(self.moved(exchange(&self.raw)?, exchange))
     }
-    pass! {
-        /// Zeros before and after an axis.
-        pad(axis: usize, before: usize, after: usize) = |x, axis, before, after| x.pad_with_zeros(axis, before, after)
+
+    /// `count` items of an axis from `start`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if the axis has none or fewer, or the device fails.
+    pub fn narrow(&self, axis: usize, start: usize, count: usize) -> Result<Self, ModelsError> {
+        let raw = self.raw.narrow(axis, start, count)?.contiguous()?;
+        let after = self.raw.dim(axis)? - start - count;
+        Ok(self.moved(raw, move |gradient| gradient.pad_with_zeros(axis, start, after)))
     }
-    pass! {
-        /// The sum, item by item, of tensors of one shape.
-        add(other: &Self) = |x, other| x.add(&other.0)
+
+    /// Zeros before and after an axis.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if there is no such axis or the device fails.
+    pub fn pad(&self, axis: usize, before: usize, after: usize) -> Result<Self, ModelsError> {
+        let count = self.raw.dim(axis)?;
+        let raw = self.raw.pad_with_zeros(axis, before, after)?;
+        Ok(self.moved(raw, move |gradient| gradient.narrow(axis, before, count)?.contiguous()))
     }
-    pass! {
-        /// The difference, item by item, of tensors of one shape.
-        sub(other: &Self) = |x, other| x.sub(&other.0)
+
+    /// The products of the matrices of the last two axes: (…, M, K) and (…, K, N), the axes before the same.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
+    pub fn product(&self, other: &Self) -> Result<Self, ModelsError> {
+        let (a, b) = (self.raw.clone(), other.raw.clone());
+        let raw = batch_product(&a, &b)?;
+        Ok(Self::recorded(raw, [self, other], move |[by_a, by_b], gradient| {
+            let by_a = by_a.then(|| batch_product(gradient, &b.t()?)).transpose()?;
+            Ok([by_a, by_b.then(|| batch_product(&a.t()?, gradient)).transpose()?])
+        }))
     }
-    pass! {
-        /// The product, item by item, of tensors of one shape.
-        mul(other: &Self) = |x, other| x.mul(&other.0)
-    }
-    pass! {
-        /// `factor · x + constant`.
-        affine(factor: f64, constant: f64) = |x, factor, constant| x.affine(factor, constant)
-    }
-    pass! {
-        /// The same values without the record of how they were computed: no gradient passes through.
-        detached() = |x| Ok(x.detach())
-    }
+}
+
+/// The product of the matrices of the last two axes.
+fn batch_product(a: &Raw, b: &Raw) -> RawResult<Raw> {
+    // Products of transposed or broadcast views are wrong in places.
+    a.contiguous()?.matmul(&b.contiguous()?)
 }
 
 /// The last axis's length, and the number of rows of that length.

@@ -1,7 +1,7 @@
 use candle_core::bail;
 
 use super::super::Real;
-use super::super::kernel::{Kernel, View, apply3, gradient1, gradient2, gradient3, wants_gradient};
+use super::super::kernel::{Kernel, View, apply, compute};
 use super::super::linear::ColumnSums;
 use super::super::tensor::{Raw, RawResult, Tensor, rows_and_width, with_values};
 use super::super::vector::{column_sums2, for_row_blocks};
@@ -55,18 +55,37 @@ impl BatchNorm {
             statistics,
         ))
     }
+
+    fn sums(&self, x: &Raw, gradient: &Raw) -> RawResult<GradientSums> {
+        match x.dtype() {
+            candle_core::DType::F64 => self.sums_of::<f64>(x, gradient),
+            _ => self.sums_of::<f32>(x, gradient),
+        }
+    }
+
+    fn sums_of<T: Real>(&self, x: &Raw, gradient: &Raw) -> RawResult<GradientSums> {
+        let (mean, inverse): (Vec<T>, Vec<T>) = (narrowed(self.mean.clone()), narrowed(self.inverse.clone()));
+        let sums = |x: &[T], gradient: &[T]| GradientSums {
+            gradient: column_sums2(x, gradient, mean.len(), |_, _, g| g),
+            product: column_sums2(x, gradient, mean.len(), |i, x, g| (x - mean[i]) * inverse[i] * g),
+        };
+        with_values::<T, _>(x, |x| with_values::<T, _>(gradient, |gradient| sums(x, gradient)))?
+    }
+}
+
+/// Each channel's sums over all rows: the gradients by shift and scale.
+struct GradientSums {
+    /// Of the gradient.
+    gradient: Vec<f64>,
+    /// Of the gradient times the normalised x.
+    product: Vec<f64>,
 }
 
 /// Its gradient by x, from x, the gradient and the scale.
 struct BatchNormByInput {
     mean: Vec<f64>,
     inverse: Vec<f64>,
-}
-
-/// Its gradient by the scale, from x and the gradient.
-struct BatchNormByScale {
-    mean: Vec<f64>,
-    inverse: Vec<f64>,
+    sums: GradientSums,
 }
 
 /// x · scale + shift, channel by channel.
@@ -83,14 +102,14 @@ pub(in super::super) fn normalised_batch(
     shift: &Tensor,
     epsilon: f64,
 ) -> Result<(Tensor, Statistics), ModelsError> {
-    let (kernel, statistics) = BatchNorm::new(&x.0, epsilon)?;
+    let (kernel, statistics) = BatchNorm::new(&x.raw, epsilon)?;
     if statistics.rows < 2 {
         return Err(ModelsError::Data {
             set: "training",
             problem: format!("batch normalisation takes at least 2 rows to train, got {}", statistics.rows),
         });
     }
-    Ok((Tensor(apply3(kernel, [&x.0, &scale.0, &shift.0])?), statistics))
+    Ok((apply(kernel, [x, scale, shift])?, statistics))
 }
 
 fn check_channels(x: &[usize], others: [&[usize]; 2]) -> RawResult<Vec<usize>> {
@@ -132,18 +151,19 @@ impl Kernel<3> for BatchNorm {
         Ok(())
     }
 
-    fn backward(&self, [x, scale, _]: [&Raw; 3], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 3]> {
-        let (mean, inverse) = (self.mean.clone(), self.inverse.clone());
-        let by_x = || {
-            let kernel = BatchNormByInput { mean: mean.clone(), inverse: inverse.clone() };
-            gradient3(kernel, [x, gradient, scale])
-        };
-        let by_scale = BatchNormByScale { mean: self.mean.clone(), inverse: self.inverse.clone() };
-        Ok([
-            wants_gradient(x).then(by_x).transpose()?,
-            Some(gradient2(by_scale, [x, gradient])?),
-            Some(gradient1(ColumnSums, [gradient])?),
-        ])
+    fn backward(
+        &self,
+        [by_x, ..]: [bool; 3],
+        [x, scale, _]: [&Raw; 3],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 3]> {
+        let sums = self.sums(x, gradient)?;
+        let channels = |sums: &[f64]| Raw::new(sums, scale.device())?.to_dtype(scale.dtype()).map(Some);
+        let [by_shift, by_scale] = [channels(&sums.gradient)?, channels(&sums.product)?];
+        let kernel = BatchNormByInput { mean: self.mean.clone(), inverse: self.inverse.clone(), sums };
+        let by_x = by_x.then(|| compute(&kernel, [x, gradient, scale])).transpose()?;
+        Ok([by_x, by_scale, by_shift])
     }
 
     fn composed(&self, [x, scale, shift]: [&Raw; 3]) -> RawResult<Raw> {
@@ -168,11 +188,8 @@ impl Kernel<3> for BatchNormByInput {
         let width = self.mean.len();
         let (mean, inverse): (Vec<T>, Vec<T>) = (narrowed(self.mean.clone()), narrowed(self.inverse.clone()));
         let rows = (x.values.len() / width.max(1)) as f64;
-        let sums = column_sums2(x.values, gradient.values, width, |_, _, g| g);
-        let products =
-            column_sums2(x.values, gradient.values, width, |i, x, g| (x - mean[i]) * inverse[i] * g);
-        let (mean_gradient, mean_product): (Vec<T>, Vec<T>) =
-            (narrowed(sums.iter().map(|sum| sum / rows)), narrowed(products.iter().map(|sum| sum / rows)));
+        let share = |sums: &[f64]| narrowed::<T>(sums.iter().map(|sum| sum / rows));
+        let (mean_gradient, mean_product) = (share(&self.sums.gradient), share(&self.sums.product));
         for_row_blocks(out, width, |first, out| {
             let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
             let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
@@ -184,22 +201,6 @@ impl Kernel<3> for BatchNormByInput {
                 }
             }
         });
-        Ok(())
-    }
-}
-
-impl Kernel<2> for BatchNormByScale {
-    const NAME: &'static str = "gradient of batch normalisation by its scale";
-
-    fn shape(&self, [x, _]: [&[usize]; 2]) -> RawResult<Vec<usize>> {
-        Ok(vec![rows_and_width(x).1])
-    }
-
-    fn compute<T: Real>(&self, [x, gradient]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
-        let (mean, inverse): (Vec<T>, Vec<T>) = (narrowed(self.mean.clone()), narrowed(self.inverse.clone()));
-        let sums =
-            column_sums2(x.values, gradient.values, out.len(), |i, x, g| (x - mean[i]) * inverse[i] * g);
-        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::of(sum));
         Ok(())
     }
 }
@@ -216,12 +217,17 @@ impl Kernel<3> for ScaleShift {
         Ok(())
     }
 
-    fn backward(&self, [x, scale, _]: [&Raw; 3], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 3]> {
-        let by_x = || gradient2(ScaleShiftByInput, [gradient, scale]);
+    fn backward(
+        &self,
+        [by_x, by_scale, by_shift]: [bool; 3],
+        [x, scale, _]: [&Raw; 3],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 3]> {
         Ok([
-            wants_gradient(x).then(by_x).transpose()?,
-            Some(gradient2(ScaleShiftByScale, [x, gradient])?),
-            Some(gradient1(ColumnSums, [gradient])?),
+            by_x.then(|| compute(&ScaleShiftByInput, [gradient, scale])).transpose()?,
+            by_scale.then(|| compute(&ScaleShiftByScale, [x, gradient])).transpose()?,
+            by_shift.then(|| compute(&ColumnSums, [gradient])).transpose()?,
         ])
     }
 
@@ -263,6 +269,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn scale_shift(&self, scale: &Self, shift: &Self) -> Result<Self, ModelsError> {
-        Ok(Self(apply3(ScaleShift, [&self.0, &scale.0, &shift.0])?))
+        Ok(apply(ScaleShift, [self, scale, shift])?)
     }
 }

@@ -1,7 +1,7 @@
 use candle_core::{D, bail};
 
 use super::super::Real;
-use super::super::kernel::{Kernel, View, apply3, gradient1, gradient2, gradient3, wants_gradient};
+use super::super::kernel::{Kernel, View, apply, compute};
 use super::super::linear::ColumnSums;
 use super::super::tensor::{Raw, RawResult, Tensor, rows_and_width};
 use super::super::vector::{for_row_blocks, lane_sum, lane_sum2};
@@ -57,14 +57,20 @@ impl Kernel<3> for LayerNorm {
         Ok(())
     }
 
-    fn backward(&self, [x, scale, _]: [&Raw; 3], _: &Raw, gradient: &Raw) -> RawResult<[Option<Raw>; 3]> {
+    fn backward(
+        &self,
+        [by_x, ..]: [bool; 3],
+        [x, scale, _]: [&Raw; 3],
+        _: &Raw,
+        gradient: &Raw,
+    ) -> RawResult<[Option<Raw>; 3]> {
         let epsilon = self.epsilon;
-        let by_x = || gradient3(LayerNormByInput { epsilon }, [x, gradient, scale]);
-        let products = gradient2(LayerNormProduct { epsilon }, [x, gradient])?;
+        let gradient_by_x = || compute(&LayerNormByInput { epsilon }, [x, gradient, scale]);
+        let products = compute(&LayerNormProduct { epsilon }, [x, gradient])?;
         Ok([
-            wants_gradient(x).then(by_x).transpose()?,
-            Some(gradient1(ColumnSums, [&products])?),
-            Some(gradient1(ColumnSums, [gradient])?),
+            by_x.then(gradient_by_x).transpose()?,
+            Some(compute(&ColumnSums, [&products])?),
+            Some(compute(&ColumnSums, [gradient])?),
         ])
     }
 
@@ -134,6 +140,6 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn layer_norm(&self, scale: &Self, shift: &Self, epsilon: f64) -> Result<Self, ModelsError> {
-        Ok(Self(apply3(LayerNorm { epsilon }, [&self.0, &scale.0, &shift.0])?))
+        Ok(apply(LayerNorm { epsilon }, [self, scale, shift])?)
     }
 }

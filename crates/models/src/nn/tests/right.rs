@@ -3,7 +3,7 @@
 use super::*;
 
 fn gradient_of(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) -> Vec<f64> {
-    let x = x.variable().unwrap();
+    let x = x.variable();
     f(&x).gradients().unwrap().get(&x).unwrap().to_f64().unwrap()
 }
 
@@ -62,7 +62,7 @@ fn long_sums_of_single_numbers_are_exact_to_their_precision() {
     assert!((x.sum().unwrap().scalar().unwrap() / 1e6 - 1.0).abs() < 1e-6);
     let rows = 1_000_000;
     let x = Tensor::from_f32(vec![0.1; 2 * rows], &[rows, 2], Device::Cpu).unwrap();
-    let bias = Tensor::from_f32(vec![0.0; 2], &[2], Device::Cpu).unwrap().variable().unwrap();
+    let bias = Tensor::from_f32(vec![0.0; 2], &[2], Device::Cpu).unwrap().variable();
     let one = Tensor::from_f32(vec![1.0; 2], &[2], Device::Cpu).unwrap();
     let sum = x.scale_shift(&one, &bias).unwrap().mul(&x).unwrap().sum().unwrap();
     let gradient = sum.gradients().unwrap().get(&bias).unwrap().to_f64().unwrap();
