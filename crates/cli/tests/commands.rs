@@ -237,7 +237,7 @@ fn the_demo_finds_what_it_planted() {
     let syntax = &report[report.find("What a black box reads").unwrap()..];
     let n = |row: &str| -> usize {
         let start = syntax.find(row).unwrap() + row.len();
-        syntax[start..].split('<').next().unwrap().parse().unwrap()
+        syntax[start..].split(['<', ' ']).next().unwrap().parse().unwrap()
     };
     // 60 sequences hold each word once.
     let named = [n("<code>TGACTCA</code></td><td>"), n("<code>CACGTG</code></td><td>")];
