@@ -70,6 +70,66 @@ fn a_codebook_knows_its_genome_and_nothing_else() {
 }
 
 #[test]
+fn networks_are_trained_measured_and_used() {
+    let bench = bench();
+    let seeds = "kmer train toy.fa --split random --model seeds --seed-width 6 --epochs";
+    bench.ok(&format!("{seeds} 12 -o seeds"));
+    for file in ["config.json", "model.safetensors", "last.safetensors", "train.jsonl", "run.json"] {
+        assert!(bench.path("seeds").join(file).is_file(), "{file}");
+    }
+    for picture in ["seeds/loss.svg", "seeds/hamming.svg"] {
+        assert!(bench.read(picture).contains("<svg"), "{picture}");
+    }
+    assert!(bench.read("seeds/hamming.svg").contains("good denoise"));
+    assert_eq!(bench.read("seeds/train.jsonl").lines().count(), 12);
+    bench.ok("kmer evaluate seeds toy.fa -o seeds.json");
+    let report = bench.read("seeds.json");
+    assert!(report.contains("\"leaky\": true") && number(&report, "gain") > 0.1, "{report}");
+    // The same bytes for any number of threads; a finished run that is resumed stays as it is.
+    bench.ok(&format!("{seeds} 12 -o again --threads 1"));
+    let model = |folder: &str| std::fs::read(bench.path(folder).join("model.safetensors")).unwrap();
+    assert_eq!(model("seeds"), model("again"));
+    bench.ok(&format!("{seeds} 12 -o again --resume"));
+    assert_eq!(model("seeds"), model("again"));
+    let repaired = bench.ok("kmer denoise seeds toy.fa");
+    assert_eq!(repaired.matches('N').count(), 1);
+
+    bench.ok("kmer train toy.fa --split blocks --block 500 --model conv --channels 8 --epochs 2 -o conv");
+    bench.ok("kmer evaluate conv toy.fa -o conv.json");
+    let report = bench.read("conv.json");
+    assert!(number(&report, "hamming") <= number(&report, "identity"), "{report}");
+    for (arguments, code, expected) in [
+        ("kmer train toy.fa --model conv -o x", 2, "expected --split blocks or random"),
+        (
+            "kmer train toy.fa --split random --model conv --channels 0 -o x",
+            2,
+            "channels is 0, expected 1 to 65536",
+        ),
+        ("kmer train toy.fa --split random --model seeds --seed-width 12 -o x", 2, "expected 1 to 11"),
+        ("kmer train toy.fa --split random --model seeds --lr -1 -o x", 2, "learning rate"),
+        (
+            "kmer train toy.fa --split random --model seeds --epochs 0 -o x",
+            2,
+            "epochs is 0, expected at least 1",
+        ),
+        ("kmer train toy.fa --split random --model seeds --batch 0 -o x", 2, "batch"),
+        ("kmer train toy.fa --split random --model seeds --minutes -1 -o x", 2, "--minutes"),
+        ("kmer train toy.fa --split random --model seeds -o seeds", 1, "config.json exists already"),
+        ("kmer train toy.fa --split random --model seeds --seed-width 5 --resume -o seeds", 1, "network"),
+        ("kmer train toy.fa --split random --model seeds --resume -o none", 1, "none"),
+    ] {
+        let ran = bench.run(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
+    }
+    let weights = model("conv");
+    std::fs::write(bench.path("conv/model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+    let ran = bench.run("kmer denoise conv toy.fa");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("model.safetensors"), "{}", ran.stderr);
+}
+
+#[test]
 fn two_haplotypes_are_written_and_kept_apart() {
     let bench = bench();
     bench.ok("kmer simulate toy.fa --coverage 60 --heterozygosity 0.002 --haplotype second.fa -o reads.fq");

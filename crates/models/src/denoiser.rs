@@ -51,6 +51,11 @@ impl DenoiserKind {
     /// The bases of a seed unless told otherwise.
     pub const SEED: usize = 8;
 
+    /// Whether an untrained network returns its input.
+    pub const fn starts_as_identity(self) -> bool {
+        !matches!(self, Self::Notebook)
+    }
+
     /// The name on the command line and in files.
     pub const fn name(self) -> &'static str {
         match self {

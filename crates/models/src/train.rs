@@ -122,6 +122,18 @@ pub struct Validation {
 }
 
 impl Validation {
+    /// A metric by its name; `None` if it was not measured.
+    ///
+    /// ```
+    /// use cistron_models::Validation;
+    ///
+    /// let validation = Validation { loss: 0.3, metrics: vec![("auroc".to_owned(), 0.9)] };
+    /// assert_eq!(validation.metric("auroc"), Some(0.9));
+    /// ```
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+
     /// All numbers by their names, the loss first.
     fn numbers(&self) -> Vec<(&str, f64)> {
         let metrics = self.metrics.iter().map(|(name, value)| (name.as_str(), *value));

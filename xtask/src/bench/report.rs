@@ -189,7 +189,7 @@ impl Comparison {
 pub(super) fn finish(workspace: &Workspace, name: &str, peers: &[&str], all: &[Comparison]) -> Result<()> {
     let comparisons: Vec<Value> = all.iter().map(Comparison::json).collect();
     let value = json!({"name": name, "machine": machine(), "peers": peers, "comparisons": comparisons});
-    let path = workspace.target.join("bench").join(format!("{name}.json"));
+    let path = super::folder(workspace, "")?.join(format!("{name}.json"));
     std::fs::write(&path, format!("{value:#}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
     all.iter().for_each(Comparison::print);

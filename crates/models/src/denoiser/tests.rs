@@ -55,7 +55,7 @@ fn training_on_a_small_genome_beats_the_identity() {
         };
         let trained = train_denoiser(sampler, sampler, &options, None, Run::default()).unwrap();
         let best = &trained.report.history[trained.report.best_epoch].validation;
-        let metric = |name: &str| best.metrics.iter().find(|(known, _)| known == name).unwrap().1;
+        let metric = |name: &str| best.metric(name).unwrap();
         assert!(metric("hamming") < 0.5 * metric("identity"), "{best:?}");
     });
 }
@@ -169,4 +169,26 @@ fn options_and_slices_are_checked() {
     let run = |noisy: &[u8], n: usize| denoiser.denoise(noisy, &mut vec![0; n], &mut vec![0.0; n]).is_ok();
     assert!(run(&[0, 1, 2, 3], 4) && run(&[], 0));
     assert!(!run(&[0, 1, 2], 3) && !run(&[0, 1], 4) && !run(&[0, 4], 2));
+}
+
+#[test]
+fn what_was_learned_of_another_genome_is_not_kept() {
+    let own = genome(2_000);
+    let other = random_sequences(&cistron_core::Alphabet::dna(), 1, 2_000, &[], Seed::new(9)).unwrap();
+    let letters: Vec<u8> = other.codes().iter().map(|code| b"ACGT"[usize::from(*code)]).collect();
+    let mut unseen = PackedSequences::default();
+    unseen.push(&letters);
+    let noise = Noise::new(0.1).unwrap();
+    let windows = [&own, &unseen].map(|genome| WindowSet::all(genome, 31).unwrap());
+    let sampler =
+        |genome, windows| KmerSampler::new(genome, windows, Strands::Forward, noise, Seed::new(2)).unwrap();
+    let (training, validation) = (sampler(&own, &windows[0]), sampler(&unseen, &windows[1]));
+    let kind = DenoiserKind::Seeds { width: 6 };
+    let options = DenoiserTraining { kind, epochs: 3, ..Default::default() };
+    let trained = train_denoiser(&training, &validation, &options, None, Run::default()).unwrap();
+    assert!(trained.untrained);
+    let noisy: Vec<u8> = (0..31).map(|i| i % 4).collect();
+    let (mut prediction, mut confidence) = (vec![0; 31], vec![0.0; 31]);
+    trained.denoiser.denoise(&noisy, &mut prediction, &mut confidence).unwrap();
+    assert_eq!(prediction, noisy);
 }

@@ -26,8 +26,8 @@ pub struct DenoiserTraining {
     /// The learning rate. Default (`None`): 2e-3 for networks, by Adam; [`Self::SEED_RATE`] for the sum of the losses
     /// of a step's bases for seeds, by plain descent.
     pub learning_rate: Option<f64>,
-    /// The number of epochs without a lower validation loss after which the rate falls to a tenth. Default: 3.
-    pub plateau: u64,
+    /// How the learning rate changes. Default: it falls to a tenth after 3 epochs without a lower validation loss.
+    pub schedule: Schedule,
     /// The number of epochs without a lower validation Hamming distance after which training stops. Default: none.
     pub patience: Option<u64>,
     /// The validation pairs that are measured after each epoch, at most. Default: 20,000.
@@ -52,7 +52,7 @@ impl DenoiserTraining {
             epochs: self.epochs,
             max_time: self.max_time,
             learning_rate: self.rate(),
-            schedule: Schedule::Plateau(Plateau { patience: self.plateau, ..Plateau::default() }),
+            schedule: self.schedule.clone(),
             best: Some(Watch::Lowest("hamming".to_owned())),
             patience: self.patience,
             save_every: Some(self.save_every),
@@ -69,7 +69,7 @@ impl Default for DenoiserTraining {
             max_time: None,
             batch: 128,
             learning_rate: None,
-            plateau: 3,
+            schedule: Schedule::Plateau(Plateau { patience: 3, ..Plateau::default() }),
             patience: None,
             validation_pairs: 20_000,
             save_every: 1_000,
@@ -81,8 +81,10 @@ impl Default for DenoiserTraining {
 /// A trained denoiser and how it came about.
 #[derive(Debug)]
 pub struct TrainedDenoiser {
-    /// The network of the epoch with the lowest validation Hamming distance.
+    /// The network of the epoch with the lowest validation Hamming distance, or as it began.
     pub denoiser: Denoiser,
+    /// Whether no epoch was better than a network as it began that returns its input: the denoiser is that one.
+    pub untrained: bool,
     /// Each epoch that ran. Its metrics are `hamming`, `exact`, `fixed` and `broken`, and `identity`: the Hamming
     /// distance of the noisy k-mers themselves.
     pub report: FitReport,
@@ -91,7 +93,8 @@ pub struct TrainedDenoiser {
 /// Trains a network to guess clean k-mers, by Adam on the cross-entropy of each base.
 ///
 /// Training and validation use the same loss; noise is drawn anew in each epoch of training and is always the same in
-/// validation. The result does not depend on the number of threads. With a folder, states are saved on the way, and
+/// validation. What begins as the identity is never left worse than that: if no epoch is better on the validation
+/// windows, the result is untrained. The result does not depend on the number of threads. With a folder, states are saved on the way, and
 /// a run that was interrupted goes on as if it had not been.
 ///
 /// # Errors
@@ -126,7 +129,8 @@ pub fn train_denoiser(
             expected: training.k().to_string(),
         });
     }
-    let mut denoiser = Denoiser::new(training.k(), options.kind, training.noise().probability(), run.seed)?;
+    let start = || Denoiser::new(training.k(), options.kind, training.noise().probability(), run.seed);
+    let mut denoiser = start()?;
     let data = Data { training: *training, validation: *validation, options, run };
     let batches = Batches::new(training.len(), options.batch, run.seed)?;
     let fitting = options.fitting();
@@ -140,7 +144,14 @@ pub fn train_denoiser(
             fit(&mut SeedTrainee { denoiser: &mut denoiser, data, feed }, &fitting, folder, run)
         }
     })?;
-    Ok(TrainedDenoiser { denoiser, report })
+    let untrained = options.kind.starts_as_identity() && !helps(&report);
+    Ok(TrainedDenoiser { denoiser: if untrained { start()? } else { denoiser }, untrained, report })
+}
+
+/// Whether the best epoch leaves no more wrong bases than there were.
+fn helps(report: &FitReport) -> bool {
+    let best = report.history.get(report.best_epoch).map(|epoch| &epoch.validation);
+    best.is_none_or(|best| best.metric("hamming") <= best.metric("identity"))
 }
 
 /// Pairs of k-mers as a data set.

@@ -1,4 +1,5 @@
 use candle_core::bail;
+use faer::Accum;
 
 use super::Real;
 use super::kernel::{Kernel, View, apply, compute};
@@ -31,10 +32,15 @@ fn output_shape(x: &[usize], weight: &[usize]) -> RawResult<Vec<usize>> {
     }
 }
 
-fn input_by_weight<T: Real>(x: View<'_, T>, weight: View<'_, T>, keep: T, out: &mut [T]) -> RawResult<()> {
+fn input_by_weight<T: Real>(
+    x: View<'_, T>,
+    weight: View<'_, T>,
+    accum: Accum,
+    out: &mut [T],
+) -> RawResult<()> {
     let (outputs, inputs) = rows_and_width(weight.dims);
     let weight = matrix(weight.values, inputs)?;
-    product(matrix(x.values, inputs)?, weight.t(), keep, matrix_mut(out, outputs)?);
+    product(matrix(x.values, inputs)?, weight.transpose(), accum, matrix_mut(out, outputs)?);
     Ok(())
 }
 
@@ -51,7 +57,7 @@ impl Kernel<3> for Linear {
 
     fn compute<T: Real>(&self, [x, weight, bias]: [View<'_, T>; 3], out: &mut [T]) -> RawResult<()> {
         out.chunks_exact_mut(bias.values.len().max(1)).for_each(|row| row.copy_from_slice(bias.values));
-        input_by_weight(x, weight, T::one(), out)
+        input_by_weight(x, weight, Accum::Add, out)
     }
 
     fn backward(
@@ -79,7 +85,7 @@ impl Kernel<2> for LinearWithoutBias {
     }
 
     fn compute<T: Real>(&self, [x, weight]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
-        input_by_weight(x, weight, T::zero(), out)
+        input_by_weight(x, weight, Accum::Replace, out)
     }
 
     fn backward(
@@ -121,7 +127,7 @@ impl Kernel<2> for LinearByInput {
     fn compute<T: Real>(&self, [gradient, weight]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
         let (outputs, inputs) = rows_and_width(weight.dims);
         let weight = matrix(weight.values, inputs)?;
-        product(matrix(gradient.values, outputs)?, weight, T::zero(), matrix_mut(out, inputs)?);
+        product(matrix(gradient.values, outputs)?, weight, Accum::Replace, matrix_mut(out, inputs)?);
         Ok(())
     }
 }
@@ -136,7 +142,7 @@ impl Kernel<2> for LinearByWeight {
     fn compute<T: Real>(&self, [gradient, x]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
         let (outputs, inputs) = (rows_and_width(gradient.dims).1, rows_and_width(x.dims).1);
         let gradient = matrix(gradient.values, outputs)?;
-        product(gradient.t(), matrix(x.values, inputs)?, T::zero(), matrix_mut(out, inputs)?);
+        product(gradient.transpose(), matrix(x.values, inputs)?, Accum::Replace, matrix_mut(out, inputs)?);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use super::Real;
 use super::activation::{Activation, softplus};
 use super::kernel::{Kernel, View, apply, compute};
-use super::softmax::{LogSoftmax, centred, softmax_rows};
+use super::softmax::{BASES, LogSoftmax, centred, softmax_rows};
 use super::tensor::{Raw, RawResult, Tensor, constant, rows_and_width, sum_last};
 use super::vector::{PIECE, for_row_blocks, lane_sum, lane_sum2, map2, sum2, vectorised};
 use crate::ModelsError;
@@ -77,8 +77,28 @@ fn sum_rows<T: Real>(
     parts.into_iter().sum()
 }
 
+/// Turns the softmax of each row into the slopes of its cross-entropy.
+#[inline(always)]
+fn cross_entropy_slopes<T: Real>(target: &[T], width: usize, scale: T, out: &mut [T]) {
+    for (row, target) in out.chunks_exact_mut(width).zip(target.chunks_exact(width)) {
+        let total = lane_sum(target, |t| t);
+        for (p, t) in row.iter_mut().zip(target) {
+            *p = (*p * total - *t) * scale;
+        }
+    }
+}
+
 #[inline(always)]
 fn cross_entropy_rows<T: Real>(z: &[T], target: &[T], width: usize, scratch: &mut [T]) -> f64 {
+    if width == BASES {
+        cross_entropy_rows_of(z, target, BASES, scratch)
+    } else {
+        cross_entropy_rows_of(z, target, width, scratch)
+    }
+}
+
+#[inline(always)]
+fn cross_entropy_rows_of<T: Real>(z: &[T], target: &[T], width: usize, scratch: &mut [T]) -> f64 {
     centred(z, width, scratch);
     let linear = lane_sum2(scratch, target, |z, t| z * t).wide();
     for z in scratch.iter_mut() {
@@ -186,10 +206,10 @@ impl Kernel<3> for LossGradient {
             Loss::CrossEntropy => for_row_blocks(out, width, |first, out| {
                 let (start, end) = (first * width, first * width + out.len());
                 softmax_rows(&z[start..end], width, out);
-                let rows = out.chunks_exact_mut(width).zip(target[start..end].chunks_exact(width));
-                for (row, target) in rows {
-                    let total = lane_sum(target, |t| t);
-                    row.iter_mut().zip(target).for_each(|(p, t)| *p = (*p * total - *t) * scale);
+                if width == BASES {
+                    cross_entropy_slopes(&target[start..end], BASES, scale, out);
+                } else {
+                    cross_entropy_slopes(&target[start..end], width, scale, out);
                 }
             }),
             Loss::BinaryCrossEntropy => map2(z, target, out, |z, t| (z.logistic() - t) * scale),

@@ -1,9 +1,9 @@
 //! Products of matrices on the processor, shared out over threads in blocks that do not depend on their number.
 
-use candle_core::Error;
-use ndarray::linalg::general_mat_mul;
-use ndarray::parallel::prelude::*;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use candle_core::bail;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
 use super::Real;
 use super::tensor::RawResult;
@@ -13,37 +13,48 @@ const BLOCK: usize = 256;
 /// Below so many products of two numbers one thread does it all.
 const ENOUGH: usize = 1 << 19;
 
-/// `out = a · b + keep · out` for `a` (m, k), `b` (k, n), `out` (m, n) of any strides.
-pub(super) fn product<T: Real>(
-    a: ArrayView2<'_, T>,
-    b: ArrayView2<'_, T>,
-    keep: T,
-    mut out: ArrayViewMut2<'_, T>,
-) {
-    let (rows, columns) = out.dim();
+/// `out = a · b`, or what is added to `out`, for `a` (m, k), `b` (k, n), `out` (m, n).
+pub(super) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, out: MatMut<'_, T>) {
+    let (rows, columns) = (out.nrows(), out.ncols());
     if rows * columns * a.ncols() < ENOUGH || rows.max(columns) <= BLOCK {
-        general_mat_mul(T::one(), &a, &b, keep, &mut out);
+        block_product(a, b, accum, out);
     } else if rows >= columns {
-        let blocks = out.axis_chunks_iter_mut(Axis(0), BLOCK).into_par_iter();
-        blocks.zip(a.axis_chunks_iter(Axis(0), BLOCK)).for_each(|(mut out, a)| {
-            general_mat_mul(T::one(), &a, &b, keep, &mut out);
-        });
+        let blocks = out.par_row_chunks_mut(BLOCK).zip(a.par_row_chunks(BLOCK));
+        blocks.for_each(|(out, a)| block_product(a, b, accum, out));
     } else {
-        let blocks = out.axis_chunks_iter_mut(Axis(1), BLOCK).into_par_iter();
-        blocks.zip(b.axis_chunks_iter(Axis(1), BLOCK)).for_each(|(mut out, b)| {
-            general_mat_mul(T::one(), &a, &b, keep, &mut out);
-        });
+        let blocks = out.par_col_chunks_mut(BLOCK).zip(b.par_col_chunks(BLOCK));
+        blocks.for_each(|(out, b)| block_product(a, b, accum, out));
     }
 }
 
-/// Values of a tensor as a matrix of this many columns.
-pub(super) fn matrix<T>(values: &[T], columns: usize) -> RawResult<ArrayView2<'_, T>> {
-    let rows = values.len().checked_div(columns).unwrap_or(0);
-    ArrayView2::from_shape((rows, columns), values).map_err(Error::wrap)
+/// The same on this thread.
+pub(super) fn block_product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, out: MatMut<'_, T>) {
+    matmul(out, accum, a, b, T::one(), Par::Seq);
 }
 
-/// The same of values to be written.
-pub(super) fn matrix_mut<T>(values: &mut [T], columns: usize) -> RawResult<ArrayViewMut2<'_, T>> {
+/// Values of a tensor as a matrix of this many columns.
+pub(super) fn matrix<T>(values: &[T], columns: usize) -> RawResult<MatRef<'_, T>> {
+    strided(values, values.len().checked_div(columns).unwrap_or(0), columns, columns)
+}
+
+/// Rows of values that begin `stride` apart: they may overlap.
+pub(super) fn strided<T>(
+    values: &[T],
+    rows: usize,
+    columns: usize,
+    stride: usize,
+) -> RawResult<MatRef<'_, T>> {
+    if rows > 0 && columns > 0 && (rows - 1) * stride + columns > values.len() {
+        bail!("{rows} rows of {columns} values, {stride} apart, do not fit into {}", values.len());
+    }
+    Ok(MatRef::from_row_major_slice_with_stride(values, rows, columns, stride))
+}
+
+/// Values to be written as a matrix of this many columns.
+pub(super) fn matrix_mut<T>(values: &mut [T], columns: usize) -> RawResult<MatMut<'_, T>> {
     let rows = values.len().checked_div(columns).unwrap_or(0);
-    ArrayViewMut2::from_shape((rows, columns), values).map_err(Error::wrap)
+    if rows * columns != values.len() {
+        bail!("{} values do not make rows of {columns}", values.len());
+    }
+    Ok(MatMut::from_row_major_slice_mut(values, rows, columns))
 }

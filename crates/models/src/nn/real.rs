@@ -2,14 +2,14 @@ use std::fmt::Debug;
 use std::iter::Sum;
 
 use candle_core::WithDType;
-use ndarray::LinalgScalar;
+use faer::traits::ComplexField;
 
 /// A floating-point type that networks compute in.
 ///
 /// The functions of `f64` are those of the standard library and of `libm`. The functions of `f32` are written as
 /// branch-free arithmetic, so that a loop over a slice becomes vector instructions; their products and sums are
 /// never fused, so that every instruction set gives the same bytes.
-pub(super) trait Real: WithDType + LinalgScalar + Debug + Sum + num_traits::Float {
+pub(super) trait Real: WithDType + ComplexField + Debug + Sum + num_traits::Float {
     /// eˣ, to 2 units in the last place.
     fn exponential(self) -> Self;
     /// The hyperbolic tangent, to 4 units in the last place.
@@ -87,7 +87,19 @@ const ERROR_SERIES: [f32; 12] = [
 /// Σ cᵢ xⁱ, coefficients from the highest power.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
-    coefficients.into_iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
+    // By index: what consumes the array may stay a loop, and a loop within a loop takes no vector instructions.
+    let mut sum = 0.0;
+    for i in 0..N {
+        sum = sum * x + coefficients[i];
+    }
+    sum
+}
+
+/// One of two numbers that are both computed: with a branch between them a loop would take no vector instructions.
+#[inline(always)]
+fn either(first: bool, a: f32, b: f32) -> f32 {
+    let mask = u32::from(first).wrapping_neg();
+    f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
 }
 
 /// 2ⁿ for the n that [`ROUNDING`] left in the lowest bits, halved and rounded down or up.
@@ -123,7 +135,7 @@ impl Real for f32 {
             / polynomial(square, [28.0, 3_150.0, 62_370.0, 135_135.0]);
         let decay = (-2.0 * self.abs()).exponential();
         let far = ((1.0 - decay) / (1.0 + decay)).copysign(self);
-        if square < 1.0 { near } else { far }
+        either(square < 1.0, near, far)
     }
 
     /// The Taylor series below 1; above, Abramowitz and Stegun (1964), formula 7.1.26.
@@ -136,7 +148,7 @@ impl Real for f32 {
             * polynomial(t, [1.061_405_4, -1.453_152_1, 1.421_413_7, -0.284_496_74, 0.254_829_6])
             * (-square).exponential();
         let far = (1.0 - tail).copysign(self);
-        if square < 1.0 { near } else { far }
+        either(square < 1.0, near, far)
     }
 
     /// 2 artanh(t / (2 + t)) by its Taylor series.

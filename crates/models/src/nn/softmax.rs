@@ -17,6 +17,9 @@ struct SoftmaxGradient {
     log: bool,
 }
 
+/// The width of rows of bases. They are so many and so short that their loops are compiled for this width.
+pub(super) const BASES: usize = 4;
+
 /// The largest value of a row; NaN if there is one.
 #[inline(always)]
 fn largest<T: Real>(row: &[T]) -> T {
@@ -29,13 +32,20 @@ fn largest<T: Real>(row: &[T]) -> T {
 pub(super) fn centred<T: Real>(x: &[T], width: usize, out: &mut [T]) {
     for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let top = largest(row);
-        out.iter_mut().zip(row).for_each(|(out, x)| *out = *x - top);
+        for (out, x) in out.iter_mut().zip(row) {
+            *out = *x - top;
+        }
     }
 }
 
 /// The softmax of each row, in place. The exponentials are taken over all rows at once: rows can be short.
 #[inline(always)]
 pub(super) fn softmax_rows<T: Real>(x: &[T], width: usize, out: &mut [T]) {
+    if width == BASES { softmax_rows_of(x, BASES, out) } else { softmax_rows_of(x, width, out) }
+}
+
+#[inline(always)]
+fn softmax_rows_of<T: Real>(x: &[T], width: usize, out: &mut [T]) {
     centred(x, width, out);
     for x in out.iter_mut() {
         *x = x.exponential();

@@ -14,7 +14,12 @@ const LANES: usize = 16;
 /// the same on every machine.
 #[inline(always)]
 pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
+    // AVX-512, where there is some, makes loops with selections slower.
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx2) = pulp::x86::V3::try_new() {
+        return avx2.vectorize(work);
+    }
+    work()
 }
 
 /// `out[i] = f(x[i])`.
@@ -22,7 +27,12 @@ pub(super) fn map<T: Real>(x: &[T], out: &mut [T], f: impl Fn(T) -> T + Copy + S
     let piece = |(out, x): (&mut [T], &[T])| {
         vectorised(
             #[inline(always)]
-            || out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x)),
+            || {
+                // A loop and no `for_each`, whose body may be compiled apart, for other instructions.
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out = f(*x);
+                }
+            },
         );
     };
     if out.len() <= PIECE {
@@ -35,7 +45,14 @@ pub(super) fn map<T: Real>(x: &[T], out: &mut [T], f: impl Fn(T) -> T + Copy + S
 /// `out[i] = f(x[i], y[i])`.
 pub(super) fn map2<T: Real>(x: &[T], y: &[T], out: &mut [T], f: impl Fn(T, T) -> T + Copy + Sync) {
     let piece = |((out, x), y): ((&mut [T], &[T]), &[T])| {
-        vectorised(|| out.iter_mut().zip(x).zip(y).for_each(|((out, x), y)| *out = f(*x, *y)));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
+                    *out = f(*x, *y);
+                }
+            },
+        );
     };
     if out.len() <= PIECE {
         piece(((out, x), y));

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use cistron::encode::kmer::{KmerSampler, KmerSplit, Noise, PackedSequences};
 use cistron::models::{
-    DenoiserKind, DenoiserTraining, EpochReport, ModelsError, RunFolder, TrainedDenoiser, train_denoiser,
+    DenoiserKind, DenoiserTraining, EpochReport, ModelsError, RunFolder, Schedule, TrainedDenoiser,
+    train_denoiser,
 };
 use cistron::plot::{LineChart, Series, line_chart};
-use clap::Args;
+use cistron::{Observer, Warning};
+use clap::{Args, ValueEnum};
 
 use super::kmer_error;
 use super::train::TrainArgs;
@@ -36,6 +38,10 @@ pub(super) struct NetworkArgs {
     /// Learning rate [default: 0.002 for networks, 0.2 for seeds]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
+    /// How the learning rate changes: it falls to a tenth after 3 epochs without a lower loss, follows half a cosine to 0 over
+    /// all epochs, or stays
+    #[arg(long, value_enum, default_value_t)]
+    schedule: ScheduleArg,
     /// Epochs without a lower Hamming distance before training stops [default: it does not]
     #[arg(long, value_name = "N")]
     patience: Option<u64>,
@@ -45,6 +51,24 @@ pub(super) struct NetworkArgs {
     /// Go on with an interrupted run; the result is that of one that was not
     #[arg(long)]
     pub(super) resume: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum ScheduleArg {
+    #[default]
+    Plateau,
+    Cosine,
+    Constant,
+}
+
+impl From<ScheduleArg> for Schedule {
+    fn from(schedule: ScheduleArg) -> Self {
+        match schedule {
+            ScheduleArg::Plateau => DenoiserTraining::default().schedule,
+            ScheduleArg::Cosine => Self::Cosine { floor: 0.0 },
+            ScheduleArg::Constant => Self::Constant,
+        }
+    }
 }
 
 /// Trains a network; leaves its weights, its log and its curves in the folder.
@@ -70,6 +94,12 @@ pub(super) fn train(
     };
     let trained = train_denoiser(&training, &validation, &options, Some(&folder), context.run())
         .map_err(model_error)?;
+    if trained.untrained {
+        let epochs = trained.report.history.len() as u64;
+        let what =
+            "epochs, none better on the windows held out than returning the input: the model does that";
+        context.progress.warn(Warning::new(epochs, what));
+    }
     write_curves(&args.output, &trained.report.history)?;
     Ok(trained)
 }
@@ -84,6 +114,7 @@ impl NetworkArgs {
             max_time,
             batch: self.batch,
             learning_rate: self.lr,
+            schedule: self.schedule.into(),
             patience: self.patience,
             ..DenoiserTraining::default()
         })
@@ -103,10 +134,7 @@ fn write_curves(folder: &Path, history: &[EpochReport]) -> anyhow::Result<()> {
     let curve = |value: &dyn Fn(&EpochReport) -> f64| -> Vec<(f64, f64)> {
         history.iter().map(|epoch| ((epoch.epoch + 1) as f64, value(epoch))).collect()
     };
-    let metric = |epoch: &EpochReport, wanted: &str| {
-        let mut metrics = epoch.validation.metrics.iter();
-        metrics.find(|(name, _)| name == wanted).map_or(f64::NAN, |(_, value)| *value)
-    };
+    let metric = |epoch: &EpochReport, name: &str| epoch.validation.metric(name).unwrap_or(f64::NAN);
     let (training, validation) = (curve(&|epoch| epoch.training_loss), curve(&|epoch| epoch.validation.loss));
     let losses =
         [Series { name: "training", points: &training }, Series { name: "validation", points: &validation }];

@@ -1,16 +1,15 @@
 //! Correlation of rows of channels with taps, as matrix products on overlapping views of the rows.
 
-use candle_core::Error;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ShapeBuilder, s};
+use faer::prelude::ReborrowMut;
+use faer::{Accum, MatRef};
 use rayon::prelude::*;
 
 use super::super::Real;
-use super::super::matrix::{matrix, matrix_mut};
+use super::super::matrix::{block_product, matrix, matrix_mut, strided};
 use super::super::tensor::RawResult;
 
 /// The output positions that one thread works on at a time.
-const TILE: usize = 256;
+const TILE: usize = 1024;
 /// Into so many sums the work on a weight gradient is split at most, whatever the number of threads.
 const PARTS: usize = 8;
 
@@ -199,9 +198,9 @@ impl<T: Real> Correlation<'_, T> {
         let mut out = matrix_mut(out, self.taps.outputs)?;
         for part in parts {
             let seen = seen_by(part, rows, count, self.step * self.rows.channels)?;
-            let weights = weights.slice(s![part.row..part.row + part.width, ..]);
-            let mut out = out.slice_mut(s![.., part.group * width..(part.group + 1) * width]);
-            general_mat_mul(T::one(), &seen, &weights, T::one(), &mut out);
+            let weights = weights.subrows(part.row, part.width);
+            let out = out.rb_mut().subcols_mut(part.group * width, width);
+            block_product(seen, weights, Accum::Add, out);
         }
         Ok(())
     }
@@ -209,9 +208,8 @@ impl<T: Real> Correlation<'_, T> {
 
 /// What a part of a correlation sees of rows: for each of `count` outputs a run of values, `step` values apart. The
 /// runs overlap.
-fn seen_by<'a, T>(part: &Part, rows: &'a [T], count: usize, step: usize) -> RawResult<ArrayView2<'a, T>> {
-    let values = rows.get(part.offset..).unwrap_or(&[]);
-    ArrayView2::from_shape((count, part.width).strides((step, 1)), values).map_err(Error::wrap)
+fn seen_by<'a, T>(part: &Part, rows: &'a [T], count: usize, step: usize) -> RawResult<MatRef<'a, T>> {
+    strided(rows.get(part.offset..).unwrap_or(&[]), count, part.width, step)
 }
 
 /// The gradient by the weights, packed: `Σ over b, p: rows[b, p · step + t · dilation, ·]ᵀ · gradient[b, p, ·]`.
@@ -239,9 +237,9 @@ pub(super) fn weight_sums<T: Real>(
             for part in &parts {
                 let width = taps.group_outputs();
                 let seen = seen_by(part, rows_seen, count, step * rows.channels)?;
-                let gradient = gradient.slice(s![.., part.group * width..(part.group + 1) * width]);
-                let mut sum = sum.slice_mut(s![part.row..part.row + part.width, ..]);
-                general_mat_mul(T::one(), &seen.t(), &gradient, T::one(), &mut sum);
+                let gradient = gradient.subcols(part.group * width, width);
+                let sum = sum.rb_mut().subrows_mut(part.row, part.width);
+                block_product(seen.transpose(), gradient, Accum::Add, sum);
             }
         }
         Ok(packed)
