@@ -82,8 +82,8 @@ fn print_spacings(annotations: &Annotations) -> Result<()> {
     };
     let spacings = count_spacings(annotations, options)?;
     let motifs: u64 = spacings.iter().map(|(at, n)| (1000 * u64::from(at.a) + u64::from(at.b)) * n).sum();
-    let distances: i64 = spacings.iter().map(|(at, n)| at.distance * *n as i64).sum();
-    println!("{} {motifs} {distances}", spacings.values().sum::<u64>());
+    let distances: i64 = spacings.iter().map(|(at, n)| at.distance * n as i64).sum();
+    println!("{} {motifs} {distances}", spacings.iter().map(|(_, n)| n).sum::<u64>());
     Ok(())
 }
 

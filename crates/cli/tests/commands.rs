@@ -234,6 +234,19 @@ fn the_demo_finds_what_it_planted() {
     let strongest: Vec<&str> = report.lines().filter(|line| line.contains("</td><td>in <code>")).collect();
     assert!(strongest.iter().any(|line| line.contains("in <code>CACGTG</code>")), "{strongest:?}");
     assert!(strongest.iter().any(|line| line.contains("in <code>TGACTCA</code>")), "{strongest:?}");
+    let syntax = &report[report.find("What a black box reads").unwrap()..];
+    let n = |row: &str| -> usize {
+        let start = syntax.find(row).unwrap() + row.len();
+        syntax[start..].split(['<', ' ']).next().unwrap().parse().unwrap()
+    };
+    // 60 sequences hold each word once.
+    let named = [n("<code>TGACTCA</code></td><td>"), n("<code>CACGTG</code></td><td>")];
+    let other = n("random words</td><td>");
+    assert!(named.iter().all(|n| (40..=60).contains(n)) && other < 6, "{named:?} {other}");
+    assert_eq!(syntax.matches("<svg ").count(), 3);
+    // Planted 10 apart; a seqlet may take a base beside its word.
+    let distance = n("<code>CACGTG</code>, ");
+    assert!((8..=10).contains(&distance), "{distance}");
     assert!(
         !report.contains("http://")
             || report.matches("http://").count() == report.matches("http://www.w3.org").count()
@@ -617,6 +630,77 @@ fn pairs_and_spacings_stand_beside_what_chance_gives() {
     refuse("seqlets spacing found.tsv --enrichment --overlaps zero", 2, "expected no --overlaps zero");
     bench.write("short.tsv", "e0\n");
     refuse("seqlets count found.tsv --examples short.tsv", 1, "example `e1` is not in short.tsv (it has 1)");
+}
+
+#[test]
+fn annotations_come_from_bed_as_well() {
+    let bench = Bench::new();
+    bench.write("a.bed", "# made up\nx\t10\t15\tGATA\t3\t+\nx\t2\t7\tAP1\t.\t-\ny\t0\t5\tGATA\n");
+    let table = "example\tmotif\tcount\nx\tGATA\t1\nx\tAP1\t1\ny\tGATA\t1\n";
+    assert_eq!(bench.ok("seqlets count a.bed --bed"), table);
+    assert_eq!(
+        bench.ok("seqlets spacing a.bed --bed --orientation"),
+        "motif_a\tmotif_b\torientation\tdistance\tcount\nGATA\tAP1\tdivergent\t3\t1\n"
+    );
+    let refuse = |name: &str, text: &str, options: &str, expected: &str| {
+        bench.write(name, text);
+        let ran = bench.run(&format!("seqlets pairs {name} --bed {options}"));
+        assert_eq!((ran.code, ran.stderr), (Some(1), format!("error: {expected}\n")));
+    };
+    refuse("n.bed", "x\t1\t5\n", "", "n.bed:1:4: found nothing, expected the name of a motif");
+    refuse(
+        "far.bed",
+        "x\t1\t5000000000\tm\n",
+        "",
+        "far.bed:1:3: found 5000000000, expected at most 4294967295",
+    );
+    bench.write("list.tsv", "x\n");
+    let expected = "b.bed:1:1: example `z` is not in list.tsv (it has 1)";
+    refuse("b.bed", "z\t1\t5\tm\n", "--examples list.tsv", expected);
+}
+
+#[test]
+fn pairs_and_spacings_become_pictures() {
+    let bench = Bench::new();
+    bench.write(
+        "a.tsv",
+        "example\tmotif\tstart\tend\n0\tA\t0\t5\n0\tB\t12\t20\n1\tB\t3\t9\n1\tA\t7\t12\n1\tC\t30\t35\n",
+    );
+    let table = bench.ok("seqlets pairs a.tsv");
+    assert_eq!(bench.ok("seqlets pairs a.tsv --plot pairs.svg"), table);
+    let picture = bench.read("pairs.svg");
+    assert!(
+        picture.starts_with("<svg ") && picture.matches(">2</text>").count() == 2,
+        "both orders: {picture}"
+    );
+    bench.ok("seqlets pairs a.tsv --ordered --multiple --plot ordered.svg");
+    assert!(!bench.read("ordered.svg").contains(">2</text>"));
+    // A and B are the two that are near most often: 7 apart, and 2 over one another.
+    bench.ok("seqlets spacing a.tsv --plot spacing.svg");
+    let picture = bench.read("spacing.svg");
+    assert!(picture.contains("Spacing of A and B"), "{picture}");
+    bench.ok("seqlets spacing a.tsv --plot other.svg --pair C A --ordered");
+    assert!(bench.read("other.svg").contains("Spacing of C and A to its right"));
+    let refuse = |arguments: &str, code: i32, expected: &str| {
+        let ran = bench.run(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
+    };
+    refuse(
+        "seqlets spacing a.tsv --plot x.svg --pair A D",
+        2,
+        "found motif `D`, expected one of the 3 of the table",
+    );
+    refuse(
+        "seqlets spacing a.tsv --plot x.svg --overlaps skip --max-distance 0",
+        1,
+        "no two motifs are nearer than 0",
+    );
+    refuse("seqlets pairs a.tsv --plot pairs.svg", 1, "pairs.svg exists already");
+    refuse("seqlets spacing a.tsv --pair A B", 2, "--plot");
+    assert!(!bench.path("x.svg").exists());
+    bench.write("empty.tsv", "example\tmotif\tstart\tend\n");
+    refuse("seqlets pairs empty.tsv --plot x.svg", 1, "matrix");
 }
 
 #[test]

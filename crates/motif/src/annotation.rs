@@ -1,11 +1,13 @@
 //! Where motifs stand: a table of annotations, whatever found them, and what is asked of it.
 
+mod arrangement;
 mod contribution;
 mod count;
 mod enrichment;
 mod order;
 mod site;
 mod spacing;
+mod spacing_counts;
 mod sum;
 mod tail;
 
@@ -17,8 +19,8 @@ pub use count::{PairCounting, PairOrder, count_annotations, count_pairs};
 pub use enrichment::{Enrichment, pair_enrichment, spacing_enrichment};
 pub use order::AnnotationOrder;
 pub use site::{Site, SiteOptions};
-use spacing::for_each_pair;
 pub use spacing::{Orientation, Orientations, OverlapRule, Spacing, SpacingOptions, count_spacings};
+pub use spacing_counts::SpacingCounts;
 
 /// A motif that was found in an example: one row of [`Annotations`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -278,17 +280,6 @@ impl Annotations {
             rows.sort_by_key(|&row| self.examples[row as usize]);
         }
         rows
-    }
-
-    /// Calls `each` with the annotations of every example, in the order of the table; examples ascending.
-    fn for_each_example(&self, mut each: impl FnMut(&[Annotation])) {
-        let rows = self.rows_by_example();
-        let mut found = Vec::new();
-        for rows in rows.chunk_by(|&a, &b| self.examples[a as usize] == self.examples[b as usize]) {
-            found.clear();
-            found.extend(rows.iter().map(|&row| self.row(row as usize)));
-            each(&found);
-        }
     }
 }
 

@@ -19,8 +19,8 @@ mod tomtom;
 
 pub use annotation::{
     Annotation, AnnotationOrder, Annotations, ContributionOptions, Enrichment, Orientation, Orientations,
-    OverlapRule, PairCounting, PairOrder, Site, SiteOptions, Spacing, SpacingOptions, contribution_hits,
-    count_annotations, count_pairs, count_spacings, pair_enrichment, spacing_enrichment,
+    OverlapRule, PairCounting, PairOrder, Site, SiteOptions, Spacing, SpacingCounts, SpacingOptions,
+    contribution_hits, count_annotations, count_pairs, count_spacings, pair_enrichment, spacing_enrichment,
 };
 pub use background::Background;
 pub use cluster::{ClusterMember, ClusterOptions, Linkage, cluster_motifs};

@@ -3,6 +3,7 @@
 mod data;
 mod names;
 mod report;
+mod syntax;
 mod words;
 
 use std::fs;
@@ -29,6 +30,7 @@ use crate::record::{Record, digests, write_text};
 use data::{Labelled, MOTIFS, WIDTH};
 use names::name_seqlets;
 use report::Report;
+use syntax::Syntax;
 use words::{Word, strongest_words};
 
 #[derive(ClapArgs)]
@@ -75,7 +77,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         kmers: &kmers,
         effects: &effects,
         words: &strongest_words(&effects.sequences, &effects.importance)?,
-        names: &name_seqlets(&effects, &MOTIFS, context.seed)?,
+        names: &name_seqlets(&effects, context.seed)?,
+        syntax: &Syntax::find(context.seed, context.run())?,
         planted: &MOTIFS,
         counts: (training.windows.len(), held_out.windows.len()),
     };

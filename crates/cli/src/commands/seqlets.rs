@@ -6,6 +6,7 @@ mod counts;
 mod dense;
 mod logo;
 mod part;
+mod pictures;
 mod sites;
 mod table;
 
@@ -32,10 +33,12 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cistron seqlets count named.tsv --sum example")]
     Count(counts::CountArgs),
     /// Count pairs of motifs in examples
-    #[command(after_help = "Example: cistron seqlets pairs named.tsv --symmetric")]
+    #[command(after_help = "Example: cistron seqlets pairs named.tsv --symmetric --plot pairs.svg")]
     Pairs(counts::PairArgs),
     /// Count pairs of motifs by their distance
-    #[command(after_help = "Example: cistron seqlets spacing named.tsv --ordered --max-distance 50")]
+    #[command(
+        after_help = "Example: cistron seqlets spacing named.tsv --ordered --max-distance 50 --plot spacing.svg"
+    )]
     Spacing(counts::SpacingArgs),
     /// Gather annotations that overlap into sites, each named by the best
     #[command(

@@ -1,7 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 
-use super::{Annotations, for_each_pair};
+use super::Annotations;
+use super::arrangement::Arrangement;
 
 /// How often each motif was found in each example: `(example, motif)` to count, in this order; no row is 0.
 ///
@@ -57,7 +57,7 @@ pub enum PairCounting {
 ///
 /// By position, a pair that is counted once an example counts once for each order that occurs in it.
 ///
-/// **Cost**: time O(n²) for the n annotations of each example.
+/// **Cost**: time O(n²) for the n annotations of each example, memory for the table and the annotations.
 ///
 /// Source: `pairwise_annotations` of tangermeme 1.6.0 (`unique` and not).
 ///
@@ -74,33 +74,102 @@ pub fn count_pairs(
     counting: PairCounting,
     order: PairOrder,
 ) -> BTreeMap<(u32, u32), u64> {
-    let mut counts = BTreeMap::new();
-    let mut count = |pair| *counts.entry(pair).or_default() += 1;
-    let mut pairs: Vec<(u32, u32)> = Vec::new();
-    annotations.for_each_example(|found| match (counting, order) {
-        (PairCounting::Every, _) => {
-            for_each_pair(found, |left, right| count(order.name(left.motif, right.motif)));
-        }
-        (PairCounting::OncePerExample, PairOrder::ByIndex) => {
-            let motifs: BTreeSet<u32> = found.iter().map(|row| row.motif).collect();
-            for &a in &motifs {
-                motifs.range((Bound::Excluded(a), Bound::Unbounded)).for_each(|&b| count((a, b)));
+    let (motifs, cells) = cells(annotations, order);
+    let mut by_motif: Vec<u32> = (0..cells.len() as u32).collect();
+    by_motif.sort_by_key(|&place| cells[place as usize].motif);
+    let (mut counts, mut partners) = (Vec::new(), Partners::new(motifs.len()));
+    for places in by_motif.chunk_by(|&a, &b| cells[a as usize].motif == cells[b as usize].motif) {
+        let mut example = None;
+        for &place in places {
+            let (here, after) = (cells[place as usize], &cells[place as usize + 1..]);
+            let after = after.iter().take_while(|other| other.example == here.example);
+            match counting {
+                PairCounting::Every => {
+                    partners.add(here.motif, here.count * (here.count - 1) / 2);
+                    after.for_each(|other| partners.add(other.motif, here.count * other.count));
+                }
+                // Whatever follows a later one of the same motif follows the first as well.
+                PairCounting::OncePerExample if example.replace(here.example) != Some(here.example) => {
+                    let others = after.filter(|other| other.motif != here.motif);
+                    others.for_each(|other| partners.add_once(other.motif, place));
+                }
+                PairCounting::OncePerExample => {}
             }
         }
-        (PairCounting::OncePerExample, PairOrder::ByPosition) => {
-            pairs.clear();
-            for_each_pair(found, |left, right| pairs.push((left.motif, right.motif)));
-            pairs.retain(|(a, b)| a != b);
-            pairs.sort_unstable();
-            pairs.dedup();
-            pairs.iter().copied().for_each(&mut count);
+        let first = motifs[cells[places[0] as usize].motif as usize];
+        counts.extend(partners.take().map(|(other, count)| ((first, motifs[other as usize]), count)));
+    }
+    counts.into_iter().collect()
+}
+
+/// A motif of an example, by its place among the motifs that occur.
+#[derive(Clone, Copy)]
+struct Cell {
+    example: u32,
+    motif: u32,
+    /// How often it is there.
+    count: u64,
+}
+
+/// The motifs that occur, and examples' motifs in such an order that each is named before those after it.
+fn cells(annotations: &Annotations, order: PairOrder) -> (Vec<u32>, Vec<Cell>) {
+    let mut motifs = annotations.motifs().to_vec();
+    motifs.sort_unstable();
+    motifs.dedup();
+    let cell = |(example, motif), count| {
+        let motif = motifs.partition_point(|&other| other < motif) as u32;
+        Cell { example, motif, count }
+    };
+    let cells = match order {
+        PairOrder::ByIndex => count_annotations(annotations).into_iter().map(|(at, n)| cell(at, n)).collect(),
+        PairOrder::ByPosition => {
+            let found = Arrangement::of(annotations);
+            found.rows().iter().map(|row| cell((row.example, row.motif), 1)).collect()
         }
-    });
-    counts
+    };
+    (motifs, cells)
+}
+
+/// How often one motif stands with each other.
+struct Partners {
+    counts: Vec<u64>,
+    /// Those whose count is not 0.
+    met: Vec<u32>,
+    /// Where each was last counted once.
+    seen: Vec<Option<u32>>,
+}
+
+impl Partners {
+    fn new(motifs: usize) -> Self {
+        Self { counts: vec![0; motifs], met: Vec::new(), seen: vec![None; motifs] }
+    }
+
+    fn add(&mut self, motif: u32, n: u64) {
+        let count = &mut self.counts[motif as usize];
+        if *count == 0 && n > 0 {
+            self.met.push(motif);
+        }
+        *count += n;
+    }
+
+    /// Adds one, unless it was added at this place before.
+    fn add_once(&mut self, motif: u32, place: u32) {
+        if self.seen[motif as usize].replace(place) != Some(place) {
+            self.add(motif, 1);
+        }
+    }
+
+    /// The counts, by motif; they are 0 again.
+    fn take(&mut self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.met.sort_unstable();
+        self.met.drain(..).map(|motif| (motif, std::mem::take(&mut self.counts[motif as usize])))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -141,6 +210,32 @@ mod tests {
                 prop_assert_eq!(pairs(&found), pairs(&turned));
             }
             prop_assert_eq!(count_annotations(&found).values().sum::<u64>(), found.len() as u64);
+        }
+
+        #[test]
+        fn pairs_are_those_of_every_two_rows(
+            rows in prop::collection::vec((0_u32..4, 0_u32..5, 0_u32..20), 0..30),
+        ) {
+            let found = table(&rows);
+            for order in [PairOrder::ByIndex, PairOrder::ByPosition] {
+                let (mut every, mut once) = (BTreeMap::new(), BTreeSet::new());
+                for (i, first) in rows.iter().enumerate() {
+                    for second in rows.iter().skip(i + 1).filter(|second| second.0 == first.0) {
+                        let (left, right) = if first.2 < second.2 { (first, second) } else { (second, first) };
+                        let pair = order.name(left.1, right.1);
+                        *every.entry(pair).or_insert(0) += 1;
+                        if pair.0 != pair.1 {
+                            once.insert((pair, first.0));
+                        }
+                    }
+                }
+                let mut examples = BTreeMap::new();
+                for (pair, _) in once {
+                    *examples.entry(pair).or_insert(0) += 1;
+                }
+                prop_assert_eq!(count_pairs(&found, PairCounting::Every, order), every);
+                prop_assert_eq!(count_pairs(&found, PairCounting::OncePerExample, order), examples);
+            }
         }
 
         #[test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::spacing::for_each_spacing;
+use super::arrangement::Arrangement;
 use super::{Annotations, Orientation, OverlapRule, PairCounting, PairOrder, Spacing, SpacingOptions, tail};
 use super::{count_annotations, count_pairs};
 use crate::MotifError;
@@ -116,23 +116,39 @@ pub fn spacing_enrichment(
     check_lengths(annotations, lengths)?;
     let overlaps =
         if options.overlaps == OverlapRule::Refuse { OverlapRule::Refuse } else { OverlapRule::Skip };
-    let mut groups: BTreeMap<(u32, u32, Option<Orientation>), Group> = BTreeMap::new();
-    for_each_spacing(annotations, SpacingOptions { overlaps, ..options }, |spacing, left, right| {
+    let options = SpacingOptions { overlaps, ..options };
+    let arrangement = Arrangement::of(annotations);
+    options.check(&arrangement)?;
+    let (mut found, mut tests) = (BTreeMap::new(), 0);
+    for places in arrangement.motifs() {
+        for ((a, b, orientation), group) in groups(&arrangement, places, options, lengths) {
+            tests += group.possible(options.max_distance);
+            for (distance, enrichment) in group.enrichment(options.max_distance) {
+                found.insert(Spacing { a, b, orientation, distance }, enrichment);
+            }
+        }
+    }
+    set_q_values(&mut found, tests);
+    Ok(found)
+}
+
+/// The pairs of which the motif at these places is named first, by their motifs and orientation.
+fn groups(
+    found: &Arrangement,
+    places: &[u32],
+    options: SpacingOptions,
+    lengths: &[u32],
+) -> BTreeMap<(u32, u32, Option<Orientation>), Group> {
+    let mut groups: BTreeMap<_, Group> = BTreeMap::new();
+    found.for_each_pair(places, options.order, options.max_distance, |left, right| {
+        let Some(spacing) = options.spacing(left, right) else { return };
         let group = groups.entry((spacing.a, spacing.b, spacing.orientation)).or_default();
         *group.distances.entry(spacing.distance).or_default() += 1;
         // Neither overlaps the other nor leaves its example, so this is not negative.
         let free = lengths[left.example as usize] - (left.end - left.start) - (right.end - right.start);
         *group.free.entry(free).or_default() += 1;
-    })?;
-    let (mut found, mut tests) = (BTreeMap::new(), 0);
-    for ((a, b, orientation), group) in groups {
-        tests += group.possible(options.max_distance);
-        for (distance, enrichment) in group.enrichment(options.max_distance) {
-            found.insert(Spacing { a, b, orientation, distance }, enrichment);
-        }
-    }
-    set_q_values(&mut found, tests);
-    Ok(found)
+    });
+    groups
 }
 
 fn check_lengths(annotations: &Annotations, lengths: &[u32]) -> Result<(), MotifError> {
@@ -307,19 +323,18 @@ mod tests {
         let (mut expected, mut counts) = (vec![0.0; 25], vec![0.0; 25]);
         for _ in 0..400 {
             let found = scattered(&mut stream, &lengths, [5, 11]);
-            let mut groups = Group::default();
-            for_each_spacing(
-                &found,
-                SpacingOptions { overlaps: OverlapRule::Skip, ..options },
-                |spacing, left, _| {
-                    counts[spacing.distance as usize] += 1.0;
-                    *groups.free.entry(lengths[left.example as usize] - 16).or_default() += 1;
-                },
-            )
-            .unwrap();
+            let skip = SpacingOptions { overlaps: OverlapRule::Skip, ..options };
+            let arrangement = Arrangement::of(&found);
+            let mut free: BTreeMap<u32, u64> = BTreeMap::new();
+            for group in arrangement
+                .motifs()
+                .flat_map(|places| groups(&arrangement, places, skip, &lengths).into_values())
+            {
+                group.distances.iter().for_each(|(distance, n)| counts[*distance as usize] += *n as f64);
+                group.free.into_iter().for_each(|(width, n)| *free.entry(width).or_default() += n);
+            }
             for (distance, sum) in expected.iter_mut().enumerate() {
-                *sum += groups
-                    .free
+                *sum += free
                     .iter()
                     .map(|(f, n)| *n as f64 * chance(distance as u64, u64::from(*f), 25))
                     .sum::<f64>();

@@ -1,8 +1,7 @@
-use std::collections::BTreeMap;
-
 use cistron_core::Strand;
 
-use super::{Annotation, Annotations, PairOrder};
+use super::arrangement::Arrangement;
+use super::{Annotation, Annotations, PairOrder, SpacingCounts};
 use crate::MotifError;
 
 /// What is done with two annotations that overlap.
@@ -87,31 +86,34 @@ impl Default for SpacingOptions {
 
 impl SpacingOptions {
     /// Where a pair is counted; `None` if it is not.
-    pub(super) fn spacing(
-        self,
-        left: &Annotation,
-        right: &Annotation,
-    ) -> Result<Option<Spacing>, MotifError> {
+    pub(super) fn spacing(self, left: &Annotation, right: &Annotation) -> Option<Spacing> {
         let mut distance = i64::from(right.start) - i64::from(left.end);
-        if distance >= i64::from(self.max_distance) {
-            return Ok(None);
-        }
         if distance < 0 {
             match self.overlaps {
                 OverlapRule::Signed => {}
                 OverlapRule::Zero => distance = 0,
-                OverlapRule::Skip => return Ok(None),
-                OverlapRule::Refuse => {
-                    return Err(MotifError::Overlap { left: Box::new(*left), right: Box::new(*right) });
-                }
+                OverlapRule::Skip | OverlapRule::Refuse => return None,
             }
+        }
+        if distance >= i64::from(self.max_distance) {
+            return None;
         }
         let (a, b) = self.order.name(left.motif, right.motif);
         let orientation = match self.orientations {
             Orientations::Together => None,
             Orientations::Apart => Orientation::of(left.strand, right.strand),
         };
-        Ok(Some(Spacing { a, b, orientation, distance }))
+        Some(Spacing { a, b, orientation, distance })
+    }
+
+    /// An error for two annotations that overlap, where the rule refuses them.
+    pub(super) fn check(self, found: &Arrangement) -> Result<(), MotifError> {
+        match found.overlap().filter(|_| self.overlaps == OverlapRule::Refuse) {
+            Some((left, right)) => {
+                Err(MotifError::Overlap { left: Box::new(*left), right: Box::new(*right) })
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -129,11 +131,13 @@ pub struct Spacing {
     pub distance: i64,
 }
 
-/// How often two motifs were found at each distance, by motifs, orientation and distance; no row is 0.
+/// How often two motifs were found at each distance.
 ///
 /// The distance is the right one's start less the left one's end; distances of `max_distance` and more are left
-/// out. The table is sparse: it has a row for each distance that occurs, not for each that could. Counts are 64 bits
-/// wide; the peer's are 8 and wrap.
+/// out. Counts are 64 bits wide; the peer's are 8 and wrap.
+///
+/// **Cost**: time proportional to the pairs that are near, and to the logarithm of those of one motif; memory to the
+/// rows of the table and to the near pairs of one motif.
 ///
 /// Source: `pairwise_annotations_spacing` of tangermeme 1.6.0, which refuses overlaps and knows no orientation.
 ///
@@ -147,50 +151,34 @@ pub struct Spacing {
 ///     [(0, 10), (1, 3)].map(|(motif, start)| Annotation::new(0, motif, start, start + 5)).into_iter().collect();
 /// let options = SpacingOptions { order: PairOrder::ByPosition, ..SpacingOptions::default() };
 /// let spacings = count_spacings(&found, options)?;
-/// let (spacing, count) = spacings.first_key_value().ok_or("none")?;
-/// assert_eq!((spacing.a, spacing.b, spacing.distance, *count), (1, 0, 2, 1));
+/// let (spacing, count) = spacings.iter().next().ok_or("none")?;
+/// assert_eq!((spacing.a, spacing.b, spacing.distance, count), (1, 0, 2, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn count_spacings(
     annotations: &Annotations,
     options: SpacingOptions,
-) -> Result<BTreeMap<Spacing, u64>, MotifError> {
-    let mut counts = BTreeMap::new();
-    for_each_spacing(annotations, options, |spacing, _, _| *counts.entry(spacing).or_default() += 1)?;
-    Ok(counts)
-}
-
-/// Calls `each` with every pair that is counted, the left one first.
-pub(super) fn for_each_spacing(
-    annotations: &Annotations,
-    options: SpacingOptions,
-    mut each: impl FnMut(Spacing, &Annotation, &Annotation),
-) -> Result<(), MotifError> {
-    let mut refused = None;
-    annotations.for_each_example(|found| {
-        for_each_pair(found, |left, right| match options.spacing(left, right) {
-            Ok(Some(spacing)) => each(spacing, left, right),
-            Ok(None) => {}
-            Err(error) => drop(refused.get_or_insert(error)),
+) -> Result<SpacingCounts, MotifError> {
+    let found = Arrangement::of(annotations);
+    options.check(&found)?;
+    let (mut counts, mut spacings) = (SpacingCounts::default(), Vec::new());
+    for places in found.motifs() {
+        spacings.clear();
+        found.for_each_pair(places, options.order, options.max_distance, |left, right| {
+            spacings.extend(options.spacing(left, right));
         });
-    });
-    refused.map_or(Ok(()), Err)
-}
-
-/// Calls `each` with every two annotations, the left one first: of equal starts, the later one in the list.
-pub(super) fn for_each_pair<'a>(
-    found: &'a [Annotation],
-    mut each: impl FnMut(&'a Annotation, &'a Annotation),
-) {
-    for (i, first) in found.iter().enumerate() {
-        for second in &found[i + 1..] {
-            if first.start < second.start { each(first, second) } else { each(second, first) }
+        spacings.sort_unstable();
+        for same in spacings.chunk_by(|a, b| a == b) {
+            counts.push(same[0], same.len() as u64);
         }
     }
+    Ok(counts)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -203,7 +191,7 @@ mod tests {
     fn count(rows: &[Annotation], options: SpacingOptions) -> Vec<((u32, u32, i64), u64)> {
         let found: Annotations = rows.iter().copied().collect();
         let spacings = count_spacings(&found, options).unwrap();
-        spacings.into_iter().map(|(s, n)| ((s.a, s.b, s.distance), n)).collect()
+        spacings.iter().map(|(s, n)| ((s.a, s.b, s.distance), n)).collect()
     }
 
     #[test]
@@ -266,11 +254,72 @@ mod tests {
             let options = SpacingOptions { orientations: Orientations::Apart, ..SpacingOptions::default() };
             let spacings = count_spacings(&table, options).unwrap();
             let found = Spacing { a: 3, b: 7, orientation: expected, distance: 4 };
-            assert_eq!(spacings.into_iter().collect::<Vec<_>>(), [(found, 1)]);
+            assert_eq!(spacings.iter().collect::<Vec<_>>(), [(found, 1)]);
         }
     }
 
+    /// The table by the words of its definition: every two rows, one after another.
+    fn slowly(rows: &[Annotation], options: SpacingOptions) -> Option<BTreeMap<Spacing, u64>> {
+        let mut counts = BTreeMap::new();
+        for (i, first) in rows.iter().enumerate() {
+            for second in rows.iter().skip(i + 1).filter(|second| second.example == first.example) {
+                let (left, right) =
+                    if first.start < second.start { (first, second) } else { (second, first) };
+                let distance = i64::from(right.start) - i64::from(left.end);
+                let distance = match options.overlaps {
+                    OverlapRule::Refuse if distance < 0 => return None,
+                    OverlapRule::Skip if distance < 0 => continue,
+                    OverlapRule::Zero => distance.max(0),
+                    _ => distance,
+                };
+                let (a, b) = match options.order {
+                    PairOrder::ByPosition => (left.motif, right.motif),
+                    PairOrder::ByIndex => (left.motif.min(right.motif), left.motif.max(right.motif)),
+                };
+                let orientation = match options.orientations {
+                    Orientations::Together => None,
+                    Orientations::Apart => Orientation::of(left.strand, right.strand),
+                };
+                if distance < i64::from(options.max_distance) {
+                    *counts.entry(Spacing { a, b, orientation, distance }).or_insert(0) += 1;
+                }
+            }
+        }
+        Some(counts)
+    }
+
     proptest! {
+        #[test]
+        fn the_table_is_that_of_every_two_rows(
+            rows in prop::collection::vec(
+                (0_u32..3, 0_u32..4, 0_u32..60, 0_u32..12, prop::option::of(any::<bool>())), 0..20),
+            max_distance in 0_u32..60,
+            wide in any::<bool>(),
+        ) {
+            let strand = |forward| if forward { Strand::Forward } else { Strand::Reverse };
+            // One that is much wider than the others reaches over them.
+            let width = |width| if wide && width == 11 { 50 } else { width };
+            let row = |&(example, motif, start, w, s): &(u32, u32, u32, u32, Option<bool>)| Annotation {
+                strand: s.map(strand),
+                ..Annotation::new(example, motif, start, start + width(w))
+            };
+            let rows: Vec<Annotation> = rows.iter().map(row).collect();
+            let found: Annotations = rows.iter().copied().collect();
+            for overlaps in [OverlapRule::Signed, OverlapRule::Zero, OverlapRule::Skip, OverlapRule::Refuse] {
+                for order in [PairOrder::ByIndex, PairOrder::ByPosition] {
+                    for orientations in [Orientations::Together, Orientations::Apart] {
+                        let options = SpacingOptions { max_distance, overlaps, order, orientations };
+                        let table = count_spacings(&found, options).ok();
+                        for (spacing, n) in table.iter().flat_map(SpacingCounts::iter) {
+                            prop_assert_eq!(table.as_ref().map(|table| table.get(&spacing)), Some(n));
+                        }
+                        let table = table.map(|table| table.iter().collect::<Vec<_>>());
+                        prop_assert_eq!(table, slowly(&rows, options).map(|rows| rows.into_iter().collect()));
+                    }
+                }
+            }
+        }
+
         #[test]
         fn distances_add_up_to_the_pairs(
             rows in prop::collection::vec((0_u32..3, 0_u32..4, 0_u32..60, prop::option::of(any::<bool>())), 0..25),
@@ -287,7 +336,7 @@ mod tests {
                         let options =
                             SpacingOptions { max_distance, order, orientations, ..SpacingOptions::default() };
                         let mut sums = BTreeMap::new();
-                        for (spacing, n) in count_spacings(&found, options).unwrap() {
+                        for (spacing, n) in count_spacings(&found, options).unwrap().iter() {
                             *sums.entry((spacing.a, spacing.b)).or_insert(0) += n;
                         }
                         sums

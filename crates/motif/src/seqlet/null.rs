@@ -104,9 +104,15 @@ impl<T: AttributionValue> SeqletNull<T> {
 
     /// Counts a track in; values outside the range fall into the end bins.
     pub fn add(&mut self, track: &[T]) {
-        for &value in track {
-            let bin = self.bin(value);
-            self.counts[bin as usize] += 1;
+        // Bins of a block first, many at a time.
+        let mut bins = [0; 256];
+        for block in track.chunks(bins.len()) {
+            for (bin, &value) in bins.iter_mut().zip(block) {
+                *bin = self.bin(value);
+            }
+            for &bin in &bins[..block.len()] {
+                self.counts[bin as usize] += 1;
+            }
         }
     }
 

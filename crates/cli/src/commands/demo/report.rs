@@ -10,6 +10,7 @@ use cistron::plot::{
 };
 
 use super::names::Names;
+use super::syntax::Syntax;
 use super::{Effects, WIDTH, Word};
 
 /// Bases shown on each side of the strongest position.
@@ -21,6 +22,7 @@ pub(super) struct Report<'a> {
     pub(super) effects: &'a Effects,
     pub(super) words: &'a [Word],
     pub(super) names: &'a Names,
+    pub(super) syntax: &'a Syntax,
     pub(super) planted: &'a [&'a str],
     /// Training and held-out windows.
     pub(super) counts: (usize, usize),
@@ -37,6 +39,7 @@ impl Report<'_> {
             ("The strongest words", self.word_table()?),
             ("Seqlets and their names", self.seqlets()?),
             ("The strongest positions", self.position_table()?),
+            ("What a black box reads", self.syntax.section()?),
             ("Do it yourself", COMMANDS.to_owned()),
         ];
         let mut page = String::from(HEAD);

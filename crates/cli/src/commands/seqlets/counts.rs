@@ -11,15 +11,20 @@ use cistron::motif::{
 use clap::{Args, ValueEnum};
 
 use super::dense::Dense;
+use super::pictures::{pair_picture, spacing_picture};
 use super::table::Table;
 use crate::context::{Context, usage};
-use crate::output::{Number, Output};
+use crate::output::{Number, Output, check_free};
+use crate::record::write_text;
 
 /// A table of annotations and where to.
 #[derive(Args)]
 pub(crate) struct TableArgs {
     /// Annotations: a table with the columns example (or sequence_name), motif (or motif_name) and, but for counts, start and end; of seqlets annotate the rows of rank 1
     annotations: PathBuf,
+    /// The annotations are a BED file: the contig is the example, column 4 the motif
+    #[arg(long)]
+    bed: bool,
     /// All examples, one a line: the name, and after a tab perhaps the number of positions, as in an index of FASTA; by default those of the table
     #[arg(long, value_name = "FILE")]
     examples: Option<PathBuf>,
@@ -36,7 +41,11 @@ pub(crate) struct TableArgs {
 
 impl TableArgs {
     fn read(&self, places: bool) -> anyhow::Result<Table> {
-        Table::read(&self.annotations, places, self.examples.as_deref())
+        let examples = self.examples.as_deref();
+        if self.bed {
+            return Table::read_bed(&self.annotations, examples);
+        }
+        Table::read(&self.annotations, places, examples)
     }
 }
 
@@ -74,6 +83,9 @@ pub(crate) struct PairArgs {
     /// Add the number expected if motifs were in as many examples by chance, the p-value (Fisher's exact test, one-sided) and the q-value over all pairs
     #[arg(long, conflicts_with_all = ["multiple", "ordered", "dense"])]
     enrichment: bool,
+    /// Draw the counts of the 30 motifs with the most pairs as a matrix
+    #[arg(long, value_name = "SVG", conflicts_with_all = ["dense", "enrichment"])]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -99,6 +111,12 @@ pub(crate) struct SpacingArgs {
     /// Add the number expected at this distance if motifs were at random places, the p-value and the q-value over all pairs and distances; overlaps are left out
     #[arg(long, conflicts_with = "dense")]
     enrichment: bool,
+    /// Draw how often two motifs keep each distance
+    #[arg(long, value_name = "SVG", conflicts_with_all = ["dense", "enrichment"])]
+    plot: Option<PathBuf>,
+    /// The motifs of --plot [default: the two that are near one another most often]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], requires = "plot")]
+    pair: Option<Vec<String>>,
 }
 
 impl SpacingArgs {
@@ -186,9 +204,12 @@ pub(crate) fn pairs(args: &PairArgs, context: &Context) -> anyhow::Result<()> {
         let header = "motif_a\tmotif_b\tcount\texpected\tp_value\tq_value";
         let rows =
             with_mirrors(found, mirrored).into_iter().map(|(pair, found)| (name(pair), columns(&found)));
-        return write(&args.table, context, header, rows.collect());
+        return write(&args.table, context, header, rows);
     }
     let counting = if args.multiple { PairCounting::Every } else { PairCounting::OncePerExample };
+    if let Some(path) = &args.plot {
+        check_free(path, context)?;
+    }
     let counts = with_mirrors(count_pairs(&table.annotations, counting, order(args.ordered)), mirrored);
     if args.table.dense {
         let motifs = table.motifs.names();
@@ -198,7 +219,11 @@ pub(crate) fn pairs(args: &PairArgs, context: &Context) -> anyhow::Result<()> {
         }
         return dense.write(args.table.output.as_ref(), context, &[("motifs", motifs)]);
     }
-    let rows = counts.into_iter().map(|(pair, n)| (name(pair), n)).collect();
+    if let Some(path) = &args.plot {
+        let what = if args.multiple { "pairs of annotations" } else { "examples with both" };
+        write_text(path, &pair_picture(&counts, &table, what, args.ordered)?)?;
+    }
+    let rows = counts.into_iter().map(|(pair, n)| (name(pair), n));
     write(&args.table, context, "motif_a\tmotif_b\tcount", rows)
 }
 
@@ -229,21 +254,32 @@ pub(crate) fn spacing(args: &SpacingArgs, context: &Context) -> anyhow::Result<(
         let found =
             spacing_enrichment(&table.annotations, args.options(), &table.lengths()).map_err(explain)?;
         let rows = with_mirrors(found, mirrored).into_iter().map(|(s, found)| (names(s), columns(&found)));
-        return write(&args.table, context, &header("\texpected\tp_value\tq_value"), rows.collect());
+        return write(&args.table, context, &header("\texpected\tp_value\tq_value"), rows);
     }
-    let counts = with_mirrors(count_spacings(&table.annotations, args.options()).map_err(explain)?, mirrored);
+    if let Some(path) = &args.plot {
+        check_free(path, context)?;
+    }
+    let counts = count_spacings(&table.annotations, args.options()).map_err(explain)?;
+    if let Some(path) = &args.plot {
+        write_text(path, &spacing_picture(&counts, &table, args.pair.as_deref(), args.options())?)?;
+    }
+    // Tens of millions of rows are not copied without need.
+    let rows: Box<dyn Iterator<Item = (Spacing, u64)> + '_> = if args.symmetric {
+        Box::new(with_mirrors(counts.iter(), mirrored).into_iter())
+    } else {
+        Box::new(counts.iter())
+    };
     if args.table.dense {
-        return dense_spacings(args, &table, &counts, context);
+        return dense_spacings(args, &table, rows, context);
     }
-    let rows = counts.into_iter().map(|(spacing, n)| (names(spacing), n)).collect();
-    write(&args.table, context, &header(""), rows)
+    write(&args.table, context, &header(""), rows.map(|(spacing, n)| (names(spacing), n)))
 }
 
 /// Counts by both motifs and the distances from 0; negative ones would have no place.
 fn dense_spacings(
     args: &SpacingArgs,
     table: &Table,
-    counts: &[(Spacing, u64)],
+    counts: impl Iterator<Item = (Spacing, u64)>,
     context: &Context,
 ) -> anyhow::Result<()> {
     let motifs = table.motifs.names();
@@ -257,14 +293,14 @@ fn dense_spacings(
                 -spacing.distance
             )));
         };
-        dense.add(&[spacing.a as usize, spacing.b as usize, distance], *n);
+        dense.add(&[spacing.a as usize, spacing.b as usize, distance], n);
     }
     dense.write(args.table.output.as_ref(), context, &[("motifs", motifs)])
 }
 
 /// The rows and their mirrors, in order.
 fn with_mirrors<K: Ord + Copy, V: Copy>(
-    rows: BTreeMap<K, V>,
+    rows: impl IntoIterator<Item = (K, V)>,
     mirrored: impl Fn(K) -> Option<K>,
 ) -> Vec<(K, V)> {
     let mut all: Vec<(K, V)> = rows.into_iter().collect();
@@ -284,7 +320,7 @@ fn write<L: AsRef<str>, C: std::fmt::Display>(
     args: &TableArgs,
     context: &Context,
     header: &str,
-    rows: Vec<(Vec<L>, C)>,
+    rows: impl IntoIterator<Item = (Vec<L>, C)>,
 ) -> anyhow::Result<()> {
     let mut output = Output::open(args.output.as_ref(), context)?;
     writeln!(output, "{header}")?;

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use cistron::Strand;
-use cistron::genome::text;
+use cistron::genome::{bed, text};
 use cistron::motif::{Annotation, Annotations, MotifError};
+
+use crate::context::usage;
 
 /// Names with a number each, by first appearance.
 #[derive(Default)]
@@ -70,7 +72,7 @@ impl Table {
         let strand = find(&["strand"]);
         let numbers = [find(&["score"]), find(&["motif_p_value", "p_value"]), find(&["attribution"])];
         let mut table = Self::of_examples(examples)?;
-        let listed = examples.map(|path| (path.display(), table.examples.names.len()));
+        let listed = table.listed(examples);
         for (number, line) in (2_u64..).zip(lines) {
             let line = line?;
             let fields: Vec<&str> = line.split('\t').collect();
@@ -96,12 +98,9 @@ impl Table {
             if end < start {
                 anyhow::bail!("{file}:{number}: end {end} is below start {start}");
             }
-            let (example, motif) =
-                (table.examples.number(field(example)?), table.motifs.number(field(motif)?));
-            if let Some((list, known)) = listed.as_ref().filter(|(_, known)| example as usize >= *known) {
-                let name = table.examples.name(example);
-                anyhow::bail!("{file}:{number}: example `{name}` is not in {list} (it has {known})");
-            }
+            let (example, motif) = table
+                .numbers(field(example)?, field(motif)?, listed.as_ref())
+                .map_err(|problem| anyhow::anyhow!("{file}:{number}: {problem}"))?;
             let value = |column: Option<usize>| {
                 let Some(column) = column else { return Ok(f64::NAN) };
                 let text = fields.get(column).copied().unwrap_or_default();
@@ -124,6 +123,54 @@ impl Table {
             });
         }
         Ok(table)
+    }
+
+    /// Reads the rows of a BED file: the contig is the example, column 4 the motif.
+    pub(super) fn read_bed(path: &Path, examples: Option<&Path>) -> anyhow::Result<Self> {
+        let mut reader = bed::Reader::open(path)?;
+        let mut table = Self::of_examples(examples)?;
+        let listed = table.listed(examples);
+        while let Some(record) = reader.next().transpose()? {
+            let at = |problem: String| anyhow::anyhow!("{}:{}:{problem}", path.display(), reader.line());
+            let name = record.name().filter(|name| !name.is_empty());
+            let name = name.ok_or_else(|| at("4: found nothing, expected the name of a motif".to_owned()))?;
+            let (example, motif) = table
+                .numbers(record.region.contig(), name, listed.as_ref())
+                .map_err(|problem| at(format!("1: {problem}")))?;
+            let position = |position: u64| {
+                let beyond = || at(format!("3: found {position}, expected at most {}", u32::MAX));
+                u32::try_from(position).map_err(|_| beyond())
+            };
+            let (start, end) = (position(record.region.start())?, position(record.region.end())?);
+            let score = record.score().and_then(|score| score.parse().ok()).unwrap_or(f64::NAN);
+            table.annotations.push(Annotation {
+                strand: record.strand,
+                score,
+                ..Annotation::new(example, motif, start, end)
+            });
+        }
+        Ok(table)
+    }
+
+    /// The list of examples by name, with their number.
+    fn listed(&self, examples: Option<&Path>) -> Option<(String, usize)> {
+        examples.map(|path| (path.display().to_string(), self.examples.names.len()))
+    }
+
+    /// The numbers of an example and a motif; an example that a list does not have is refused.
+    fn numbers(
+        &mut self,
+        example: &str,
+        motif: &str,
+        listed: Option<&(String, usize)>,
+    ) -> Result<(u32, u32), String> {
+        let number = self.examples.number(example);
+        match listed {
+            Some((list, known)) if number as usize >= *known => {
+                Err(format!("example `{example}` is not in {list} (it has {known})"))
+            }
+            _ => Ok((number, self.motifs.number(motif))),
+        }
     }
 
     /// A table without annotations, over the examples of a list.
@@ -165,6 +212,14 @@ impl Table {
             |row: &Annotation| (row.start as usize) < positions.end && row.end as usize > positions.start;
         let rows = self.annotations.iter().filter(|row| Some(row.example) == number && near(row));
         rows.map(|row| (self.motifs.name(row.motif).to_owned(), row.start.into(), row.end.into())).collect()
+    }
+
+    /// The number of a motif that the user names.
+    pub(super) fn motif(&self, name: &str) -> anyhow::Result<u32> {
+        self.motifs.numbers.get(name).copied().ok_or_else(|| {
+            let known = self.motifs.names.len();
+            usage(format!("found motif `{name}`, expected one of the {known} of the table"))
+        })
     }
 
     /// The length of each example: of the list, or else the largest end of all annotations.
