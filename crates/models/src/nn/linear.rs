@@ -63,11 +63,16 @@ impl Kernel<3> for Linear {
         out.chunks_exact_mut(bias.values.len().max(1)).for_each(|row| row.copy_from_slice(bias.values));
         input_by_weight(x, weight, Accum::Add, out)?;
         if self.relu {
-            for_row_blocks(out, bias.values.len(), |_, out| {
-                for x in out {
-                    *x = relu(*x);
-                }
-            });
+            for_row_blocks(
+                out,
+                bias.values.len(),
+                #[inline(always)]
+                |_, out| {
+                    for x in out {
+                        *x = relu(*x);
+                    }
+                },
+            );
         }
         Ok(())
     }

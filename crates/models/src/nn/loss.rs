@@ -71,7 +71,10 @@ fn sum_rows<T: Real>(
     let pieces = z.par_chunks(length).zip(target.par_chunks(length));
     let sum = |scratch: &mut Vec<T>, (z, target): (&[T], &[T])| {
         scratch.resize(z.len(), T::zero());
-        vectorised(|| block(z, target, scratch))
+        vectorised(
+            #[inline(always)]
+            || block(z, target, scratch),
+        )
     };
     let parts: Vec<f64> = pieces.map_init(Vec::new, sum).collect();
     parts.into_iter().sum()
@@ -140,16 +143,24 @@ impl Kernel<2> for Loss {
         let (width, count) = (rows_and_width(z.dims).1, self.count(z.dims) as f64);
         let (z, target) = (z.values, target.values);
         let sum = match *self {
-            Self::CrossEntropy => {
-                sum_rows(z, target, width, |z, target, scratch| cross_entropy_rows(z, target, width, scratch))
-            }
+            Self::CrossEntropy => sum_rows(
+                z,
+                target,
+                width,
+                #[inline(always)]
+                |z, target, scratch| cross_entropy_rows(z, target, width, scratch),
+            ),
             Self::BinaryCrossEntropy => sum2(z, target, |z, t| softplus(z) - t * z),
             Self::SquaredError => sum2(z, target, |z, t| (z - t) * (z - t)),
             Self::Poisson => sum2(z, target, |z, t| z - t * log_rate(z)),
             Self::PoissonOfLog => sum2(z, target, |z, t| z.exponential() - t * z),
-            Self::PoissonMultinomial { weight } => {
-                sum_rows(z, target, width, |z, target, _| poisson_multinomial_rows(z, target, width, weight))
-            }
+            Self::PoissonMultinomial { weight } => sum_rows(
+                z,
+                target,
+                width,
+                #[inline(always)]
+                |z, target, _| poisson_multinomial_rows(z, target, width, weight),
+            ),
         };
         out.fill(T::of(sum / count));
         Ok(())
@@ -203,35 +214,45 @@ impl Kernel<3> for LossGradient {
         let scale = T::of(outer / self.0.count(z.dims) as f64);
         let (z, target) = (z.values, target.values);
         match self.0 {
-            Loss::CrossEntropy => for_row_blocks(out, width, |first, out| {
-                let (start, end) = (first * width, first * width + out.len());
-                softmax_rows(&z[start..end], width, out);
-                if width == BASES {
-                    cross_entropy_slopes(&target[start..end], BASES, scale, out);
-                } else {
-                    cross_entropy_slopes(&target[start..end], width, scale, out);
-                }
-            }),
+            Loss::CrossEntropy => for_row_blocks(
+                out,
+                width,
+                #[inline(always)]
+                |first, out| {
+                    let (start, end) = (first * width, first * width + out.len());
+                    softmax_rows(&z[start..end], width, out);
+                    if width == BASES {
+                        cross_entropy_slopes(&target[start..end], BASES, scale, out);
+                    } else {
+                        cross_entropy_slopes(&target[start..end], width, scale, out);
+                    }
+                },
+            ),
             Loss::BinaryCrossEntropy => map2(z, target, out, |z, t| (z.logistic() - t) * scale),
             Loss::SquaredError => map2(z, target, out, |z, t| (z - t) * (scale + scale)),
             Loss::Poisson => map2(z, target, out, |z, t| (T::one() - t * log_rate_slope(z)) * scale),
             Loss::PoissonOfLog => map2(z, target, out, |z, t| (z.exponential() - t) * scale),
             Loss::PoissonMultinomial { weight } => {
                 let (weight, scale) = (T::of(weight), scale * T::of(1.0 / width as f64));
-                for_row_blocks(out, width, |first, out| {
-                    let rows = z[first * width..]
-                        .chunks_exact(width)
-                        .zip(target[first * width..].chunks_exact(width));
-                    for ((z, target), out) in rows.zip(out.chunks_exact_mut(width)) {
-                        let (total, counts) = (lane_sum(z, |z| z), lane_sum(target, |t| t));
-                        let shared = T::one() - counts * log_rate_slope(total)
-                            + weight * counts * log_rate_slope(total);
-                        let pairs = z.iter().zip(target);
-                        out.iter_mut().zip(pairs).for_each(|(out, (z, t))| {
-                            *out = (shared - weight * *t * log_rate_slope(*z)) * scale;
-                        });
-                    }
-                });
+                for_row_blocks(
+                    out,
+                    width,
+                    #[inline(always)]
+                    |first, out| {
+                        let rows = z[first * width..]
+                            .chunks_exact(width)
+                            .zip(target[first * width..].chunks_exact(width));
+                        for ((z, target), out) in rows.zip(out.chunks_exact_mut(width)) {
+                            let (total, counts) = (lane_sum(z, |z| z), lane_sum(target, |t| t));
+                            let shared = T::one() - counts * log_rate_slope(total)
+                                + weight * counts * log_rate_slope(total);
+                            let pairs = z.iter().zip(target);
+                            out.iter_mut().zip(pairs).for_each(|(out, (z, t))| {
+                                *out = (shared - weight * *t * log_rate_slope(*z)) * scale;
+                            });
+                        }
+                    },
+                );
             }
         }
         Ok(())

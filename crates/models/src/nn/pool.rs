@@ -70,22 +70,32 @@ impl Kernel<1> for Pooling {
         let [_, length, channels, out_length] = self.1.check(x.dims)?;
         let scale = T::of(1.0 / self.1.kernel as f64);
         let item = |(x, out): (&[T], &mut [T])| {
-            vectorised(|| {
-                for (i, out) in out.chunks_exact_mut(channels).enumerate() {
-                    let window = self.1.window(i, length);
-                    let mut rows = x[window.start * channels..window.end * channels].chunks_exact(channels);
-                    rows.by_ref().take(1).for_each(|row| out.copy_from_slice(row));
-                    match self.0 {
-                        Pool::Max => rows.for_each(|row| larger(out, row)),
-                        Pool::Mean => {
-                            rows.for_each(|row| out.iter_mut().zip(row).for_each(|(out, x)| *out += *x));
-                            for out in out {
-                                *out *= scale;
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (i, out) in out.chunks_exact_mut(channels).enumerate() {
+                        let window = self.1.window(i, length);
+                        let mut rows =
+                            x[window.start * channels..window.end * channels].chunks_exact(channels);
+                        rows.by_ref().take(1).for_each(|row| out.copy_from_slice(row));
+                        match self.0 {
+                            Pool::Max => {
+                                for row in rows {
+                                    larger(out, row);
+                                }
+                            }
+                            Pool::Mean => {
+                                for row in rows {
+                                    out.iter_mut().zip(row).for_each(|(out, x)| *out += *x);
+                                }
+                                for out in out {
+                                    *out *= scale;
+                                }
                             }
                         }
                     }
-                }
-            });
+                },
+            );
         };
         if out_length * channels > 0 {
             let items = x.values.par_chunks_exact((length * channels).max(1));
@@ -150,10 +160,13 @@ impl Kernel<2> for PoolingGradient {
         let gradients = gradient.values.par_chunks_exact(out_length * channels);
         let outs = out.par_chunks_exact_mut(length * channels);
         items.zip(gradients).zip(outs).for_each(|((x, gradient), out)| {
-            vectorised(|| match self.0 {
-                Pool::Max => self.1.spread_to_largest(x, gradient, channels, out),
-                Pool::Mean => self.1.spread_evenly(gradient, channels, out),
-            });
+            vectorised(
+                #[inline(always)]
+                || match self.0 {
+                    Pool::Max => self.1.spread_to_largest(x, gradient, channels, out),
+                    Pool::Mean => self.1.spread_evenly(gradient, channels, out),
+                },
+            );
         });
         Ok(())
     }
@@ -166,7 +179,9 @@ impl PoolShape {
         for (i, gradient) in gradient.chunks_exact(channels).enumerate() {
             let window = self.window(i, length);
             for row in out[window.start * channels..window.end * channels].chunks_exact_mut(channels) {
-                row.iter_mut().zip(gradient).for_each(|(out, g)| *out += *g * scale);
+                for (out, g) in row.iter_mut().zip(gradient) {
+                    *out += *g * scale;
+                }
             }
         }
     }

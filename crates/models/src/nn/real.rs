@@ -87,10 +87,10 @@ const ERROR_SERIES: [f32; 12] = [
 /// Σ cᵢ xⁱ, coefficients from the highest power.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
-    // By index: what consumes the array may stay a loop, and a loop within a loop takes no vector instructions.
+    // Not by `fold`: it may be compiled apart, and a call within a loop takes no vector instructions.
     let mut sum = 0.0;
-    for i in 0..N {
-        sum = sum * x + coefficients[i];
+    for coefficient in &coefficients {
+        sum = sum * x + coefficient;
     }
     sum
 }

@@ -20,11 +20,14 @@ struct SoftmaxGradient {
 /// The width of rows of bases. They are so many and so short that their loops are compiled for this width.
 pub(super) const BASES: usize = 4;
 
-/// The largest value of a row; NaN if there is one.
+/// The largest value of a row. NaN may be passed over: what is less than it by NaN is NaN, and so is the row's sum.
 #[inline(always)]
 fn largest<T: Real>(row: &[T]) -> T {
-    let start = row.first().copied().unwrap_or_else(T::zero);
-    row.iter().fold(start, |best, &x| if x > best || x.is_nan() { x } else { best })
+    let mut best = row.first().copied().unwrap_or_else(T::zero);
+    for &x in row {
+        best = if x > best { x } else { best };
+    }
+    best
 }
 
 /// Each row minus its largest value.
@@ -74,9 +77,14 @@ impl Kernel<1> for Softmax {
 
     fn compute<T: Real>(&self, [x]: [View<'_, T>; 1], out: &mut [T]) -> RawResult<()> {
         let (_, width) = rows_and_width(x.dims);
-        for_row_blocks(out, width, |first, out| {
-            softmax_rows(&x.values[first * width..][..out.len()], width, out);
-        });
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                softmax_rows(&x.values[first * width..][..out.len()], width, out);
+            },
+        );
         Ok(())
     }
 
@@ -104,15 +112,20 @@ impl Kernel<1> for LogSoftmax {
 
     fn compute<T: Real>(&self, [x]: [View<'_, T>; 1], out: &mut [T]) -> RawResult<()> {
         let (_, width) = rows_and_width(x.dims);
-        for_row_blocks(out, width, |first, out| {
-            centred(&x.values[first * width..][..out.len()], width, out);
-            for row in out.chunks_exact_mut(width) {
-                let log = lane_sum(row, Real::exponential).ln();
-                for x in row {
-                    *x -= log;
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                centred(&x.values[first * width..][..out.len()], width, out);
+                for row in out.chunks_exact_mut(width) {
+                    let log = lane_sum(row, Real::exponential).ln();
+                    for x in row {
+                        *x -= log;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(())
     }
 
@@ -142,20 +155,29 @@ impl Kernel<2> for SoftmaxGradient {
 
     fn compute<T: Real>(&self, [output, gradient]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
         let (_, width) = rows_and_width(output.dims);
-        for_row_blocks(out, width, |first, out| {
-            let results = output.values[first * width..].chunks_exact(width);
-            let gradients = gradient.values[first * width..].chunks_exact(width);
-            for ((y, gradient), out) in results.zip(gradients).zip(out.chunks_exact_mut(width)) {
-                let pairs = || gradient.iter().zip(y);
-                if self.log {
-                    let sum = lane_sum(gradient, |g| g);
-                    out.iter_mut().zip(pairs()).for_each(|(out, (g, y))| *out = *g - y.exponential() * sum);
-                } else {
-                    let sum = lane_sum2(gradient, y, |g, y| g * y);
-                    out.iter_mut().zip(pairs()).for_each(|(out, (g, y))| *out = *y * (*g - sum));
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                let results = output.values[first * width..].chunks_exact(width);
+                let gradients = gradient.values[first * width..].chunks_exact(width);
+                for ((y, gradient), out) in results.zip(gradients).zip(out.chunks_exact_mut(width)) {
+                    let pairs = || gradient.iter().zip(y);
+                    if self.log {
+                        let sum = lane_sum(gradient, |g| g);
+                        for (out, (g, y)) in out.iter_mut().zip(pairs()) {
+                            *out = *g - y.exponential() * sum;
+                        }
+                    } else {
+                        let sum = lane_sum2(gradient, y, |g, y| g * y);
+                        for (out, (g, y)) in out.iter_mut().zip(pairs()) {
+                            *out = *y * (*g - sum);
+                        }
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(())
     }
 }

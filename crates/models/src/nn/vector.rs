@@ -12,9 +12,12 @@ const LANES: usize = 16;
 
 /// Runs a loop as compiled for the vector instructions of this machine. No product and sum is fused, so the result is
 /// the same on every machine.
+///
+/// What is to be compiled for them must be part of the loop: closures that are passed on are `#[inline(always)]`, and
+/// loops are written out, since `for_each` and `fold` may be compiled apart.
 #[inline(always)]
 pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    // AVX-512, where there is some, makes loops with selections slower.
+    // Not `Arch::dispatch`: another crate's features would make it take AVX-512.
     #[cfg(target_arch = "x86_64")]
     if let Some(avx2) = pulp::x86::V3::try_new() {
         return avx2.vectorize(work);
@@ -28,7 +31,6 @@ pub(super) fn map<T: Real>(x: &[T], out: &mut [T], f: impl Fn(T) -> T + Copy + S
         vectorised(
             #[inline(always)]
             || {
-                // A loop and no `for_each`, whose body may be compiled apart, for other instructions.
                 for (out, x) in out.iter_mut().zip(x) {
                     *out = f(*x);
                 }
@@ -66,9 +68,17 @@ pub(super) fn map2<T: Real>(x: &[T], y: &[T], out: &mut [T], f: impl Fn(T, T) ->
 pub(super) fn for_row_blocks<T: Real>(out: &mut [T], width: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     let rows = (PIECE / width.max(1)).max(1);
     if out.len() <= PIECE || width == 0 {
-        vectorised(|| work(0, out));
+        vectorised(
+            #[inline(always)]
+            || work(0, out),
+        );
     } else {
-        out.par_chunks_mut(rows * width).enumerate().for_each(|(i, out)| vectorised(|| work(i * rows, out)));
+        out.par_chunks_mut(rows * width).enumerate().for_each(|(i, out)| {
+            vectorised(
+                #[inline(always)]
+                || work(i * rows, out),
+            );
+        });
     }
 }
 
@@ -76,6 +86,13 @@ pub(super) fn for_row_blocks<T: Real>(out: &mut [T], width: usize, work: impl Fn
 /// sixteenth of the length.
 #[inline(always)]
 pub(super) fn lane_sum2<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
+    if x.len() < LANES {
+        let mut sum = T::zero();
+        for (x, y) in x.iter().zip(y) {
+            sum += f(*x, *y);
+        }
+        return sum;
+    }
     let mut lanes = [T::zero(); LANES];
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     for (x, y) in x.iter().zip(y) {
@@ -96,10 +113,13 @@ pub(super) fn lane_sum<T: Real>(x: &[T], f: impl Fn(T) -> T) -> T {
 /// Σ `f(x[i], y[i])` in `f64` over pieces: the same for every number of threads.
 pub(super) fn sum2<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Copy + Sync) -> f64 {
     let piece = |(x, y): (&[T], &[T])| {
-        vectorised(|| {
-            let blocks = x.chunks(1024).zip(y.chunks(1024));
-            blocks.map(|(x, y)| lane_sum2(x, y, f).wide()).sum::<f64>()
-        })
+        vectorised(
+            #[inline(always)]
+            || {
+                let blocks = x.chunks(1024).zip(y.chunks(1024));
+                blocks.map(|(x, y)| lane_sum2(x, y, f).wide()).sum::<f64>()
+            },
+        )
     };
     if x.len() <= PIECE {
         return piece((x, y));
@@ -116,19 +136,26 @@ pub(super) fn column_sums2<T: Real>(
     f: impl Fn(usize, T, T) -> T + Copy + Sync,
 ) -> Vec<f64> {
     let block = |(x, y): (&[T], &[T])| {
-        vectorised(|| {
-            let mut total = vec![0.0; width];
-            let mut part = vec![T::zero(); width];
-            for (x, y) in x.chunks(64 * width).zip(y.chunks(64 * width)) {
-                part.fill(T::zero());
-                for (x, y) in x.chunks_exact(width).zip(y.chunks_exact(width)) {
-                    let pairs = x.iter().zip(y).enumerate();
-                    part.iter_mut().zip(pairs).for_each(|(sum, (i, (x, y)))| *sum += f(i, *x, *y));
+        vectorised(
+            #[inline(always)]
+            || {
+                let mut total = vec![0.0; width];
+                let mut part = vec![T::zero(); width];
+                for (x, y) in x.chunks(64 * width).zip(y.chunks(64 * width)) {
+                    part.fill(T::zero());
+                    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact(width)) {
+                        let pairs = x.iter().zip(y).enumerate();
+                        for (sum, (i, (x, y))) in part.iter_mut().zip(pairs) {
+                            *sum += f(i, *x, *y);
+                        }
+                    }
+                    for (total, part) in total.iter_mut().zip(&part) {
+                        *total += part.wide();
+                    }
                 }
-                total.iter_mut().zip(&part).for_each(|(total, part)| *total += part.wide());
-            }
-            total
-        })
+                total
+            },
+        )
     };
     if width == 0 {
         return Vec::new();

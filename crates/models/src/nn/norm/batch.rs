@@ -127,12 +127,19 @@ fn narrowed<T: Real>(values: impl IntoIterator<Item = f64>) -> Vec<T> {
 /// `out[r, c] = x[r, c] · factor[c] + constant[c]`.
 fn scale_and_shift<T: Real>(x: &[T], factor: &[T], constant: &[T], out: &mut [T]) {
     let width = factor.len();
-    for_row_blocks(out, width, |first, out| {
-        for (x, out) in x[first * width..].chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            let channels = factor.iter().zip(constant);
-            out.iter_mut().zip(x).zip(channels).for_each(|((out, x), (a, b))| *out = *x * *a + *b);
-        }
-    });
+    for_row_blocks(
+        out,
+        width,
+        #[inline(always)]
+        |first, out| {
+            for (x, out) in x[first * width..].chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                let channels = factor.iter().zip(constant);
+                for ((out, x), (a, b)) in out.iter_mut().zip(x).zip(channels) {
+                    *out = *x * *a + *b;
+                }
+            }
+        },
+    );
 }
 
 impl Kernel<3> for BatchNorm {
@@ -190,17 +197,22 @@ impl Kernel<3> for BatchNormByInput {
         let rows = (x.values.len() / width.max(1)) as f64;
         let share = |sums: &[f64]| narrowed::<T>(sums.iter().map(|sum| sum / rows));
         let (mean_gradient, mean_product) = (share(&self.sums.gradient), share(&self.sums.product));
-        for_row_blocks(out, width, |first, out| {
-            let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
-            let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
-            for ((x, gradient), out) in rows.zip(out.chunks_exact_mut(width)) {
-                for (i, out) in out.iter_mut().enumerate() {
-                    let normal = (x[i] - mean[i]) * inverse[i];
-                    let rest = gradient[i] - mean_gradient[i] - normal * mean_product[i];
-                    *out = scale.values[i] * inverse[i] * rest;
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
+                let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
+                for ((x, gradient), out) in rows.zip(out.chunks_exact_mut(width)) {
+                    for (i, out) in out.iter_mut().enumerate() {
+                        let normal = (x[i] - mean[i]) * inverse[i];
+                        let rest = gradient[i] - mean_gradient[i] - normal * mean_product[i];
+                        *out = scale.values[i] * inverse[i] * rest;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(())
     }
 }

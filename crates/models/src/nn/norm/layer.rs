@@ -44,16 +44,21 @@ impl Kernel<3> for LayerNorm {
 
     fn compute<T: Real>(&self, [x, scale, shift]: [View<'_, T>; 3], out: &mut [T]) -> RawResult<()> {
         let (_, width) = rows_and_width(x.dims);
-        for_row_blocks(out, width, |first, out| {
-            let rows = x.values[first * width..].chunks_exact(width);
-            for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
-                let (mean, inverse) = centre(row, self.epsilon);
-                let channels = scale.values.iter().zip(shift.values);
-                for ((out, x), (scale, shift)) in out.iter_mut().zip(row).zip(channels) {
-                    *out = (*x - mean) * inverse * *scale + *shift;
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                let rows = x.values[first * width..].chunks_exact(width);
+                for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
+                    let (mean, inverse) = centre(row, self.epsilon);
+                    let channels = scale.values.iter().zip(shift.values);
+                    for ((out, x), (scale, shift)) in out.iter_mut().zip(row).zip(channels) {
+                        *out = (*x - mean) * inverse * *scale + *shift;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(())
     }
 
@@ -92,22 +97,26 @@ impl Kernel<3> for LayerNormByInput {
     fn compute<T: Real>(&self, [x, gradient, scale]: [View<'_, T>; 3], out: &mut [T]) -> RawResult<()> {
         let (_, width) = rows_and_width(x.dims);
         let count = T::of(width as f64);
-        for_row_blocks(out, width, |first, out| {
-            let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
-            let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
-            for ((x, gradient), out) in rows.zip(out.chunks_exact_mut(width)) {
-                let (mean, inverse) = centre(x, self.epsilon);
-                out.iter_mut()
-                    .zip(gradient)
-                    .zip(scale.values)
-                    .for_each(|((out, g), scale)| *out = *g * *scale);
-                let mean_scaled = lane_sum(out, |h| h) / count;
-                let mean_product = lane_sum2(out, x, |h, x| h * (x - mean) * inverse) / count;
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = (*out - mean_scaled - (*x - mean) * inverse * mean_product) * inverse;
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
+                let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
+                for ((x, gradient), out) in rows.zip(out.chunks_exact_mut(width)) {
+                    let (mean, inverse) = centre(x, self.epsilon);
+                    for ((out, g), scale) in out.iter_mut().zip(gradient).zip(scale.values) {
+                        *out = *g * *scale;
+                    }
+                    let mean_scaled = lane_sum(out, |h| h) / count;
+                    let mean_product = lane_sum2(out, x, |h, x| h * (x - mean) * inverse) / count;
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = (*out - mean_scaled - (*x - mean) * inverse * mean_product) * inverse;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(())
     }
 }
@@ -121,15 +130,22 @@ impl Kernel<2> for LayerNormProduct {
 
     fn compute<T: Real>(&self, [x, gradient]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
         let (_, width) = rows_and_width(x.dims);
-        for_row_blocks(out, width, |first, out| {
-            let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
-            let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
-            for ((x, gradient), out) in rows.zip(out.chunks_exact_mut(width)) {
-                let (mean, inverse) = centre(x, self.epsilon);
-                let pairs = x.iter().zip(gradient);
-                out.iter_mut().zip(pairs).for_each(|(out, (x, g))| *out = (*x - mean) * inverse * *g);
-            }
-        });
+        for_row_blocks(
+            out,
+            width,
+            #[inline(always)]
+            |first, out| {
+                let (x, gradient) = (&x.values[first * width..], &gradient.values[first * width..]);
+                let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
+                for ((x, gradient), out) in rows.zip(out.chunks_exact_mut(width)) {
+                    let (mean, inverse) = centre(x, self.epsilon);
+                    let pairs = x.iter().zip(gradient);
+                    for (out, (x, g)) in out.iter_mut().zip(pairs) {
+                        *out = (*x - mean) * inverse * *g;
+                    }
+                }
+            },
+        );
         Ok(())
     }
 }
