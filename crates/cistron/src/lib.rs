@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`genome`] | FASTA, FASTQ, bgzip, BED → sequences and regions |
 //! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising |
-//! | [`models`] | linear probes, checkpoints, devices |
+//! | [`models`] | linear probes, denoisers of k-mers, the training loop, checkpoints, devices |
 //! | [`effects`] | saturation mutagenesis, its tables and shards |
 //! | [`motif`] | motifs and their files |
 //! | [`plot`] | heat maps, logos, tracks as SVG |

@@ -1,9 +1,10 @@
-//! Models of sequences: linear probes, their training, checkpoints and devices.
+//! Models of sequences: linear probes and denoisers of k-mers, the training loop, checkpoints and devices.
 //!
 //! A [`Checkpoint`] holds named tensors of a `.safetensors` file or a PyTorch state dict. [`load_model`] makes
 //! a model of one; a [`LinearProbe`] is also made by [`train_probe`]. Every model is a
-//! [`SequenceModel`](cistron_encode::SequenceModel), so that what works for one works for all. A [`Device`]
-//! says where tensors are computed.
+//! [`SequenceModel`](cistron_encode::SequenceModel), so that what works for one works for all. A [`Denoiser`] is a
+//! [`KmerDenoiser`](cistron_encode::kmer::KmerDenoiser). All are trained by [`fit`]. A [`Device`] says where tensors
+//! are computed.
 //!
 //! No public name shows the tensor library that models are built on.
 

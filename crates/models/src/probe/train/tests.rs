@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cistron_core::{Alphabet, Cancel, Observer, Seed};
 use cistron_encode::random_sequences;
 
-use super::trainee::loss;
+use super::trainee::mean_loss;
 use super::*;
 
 fn sequences(n: usize, width: usize, seed: u64) -> SequenceBatch {
@@ -22,6 +22,13 @@ fn train(options: &ProbeTraining, seed: u64) -> TrainedProbe {
     train_probe(&a, &b, options, Run { seed: Seed::new(seed), ..Run::default() }).unwrap()
 }
 
+/// The mean loss of logits, and its slope by each.
+fn loss<const N: usize>(logits: &[f64; N], targets: [f64; N], target: ProbeTarget) -> (f64, [f64; N]) {
+    let (z, mean) = mean_loss(logits, targets.to_vec(), target).unwrap();
+    let slopes = mean.gradients().unwrap().get(&z).unwrap().to_f64().unwrap();
+    (mean.scalar().unwrap(), slopes.try_into().unwrap())
+}
+
 /// Compares `add_gradient` with central differences of the mean loss.
 fn check_gradient<F: Form>(form: &F, target: ProbeTarget) {
     let sequences = sequences(20, 9, 3);
@@ -33,11 +40,11 @@ fn check_gradient<F: Form>(form: &F, target: ProbeTarget) {
     let total = |weights: &[f64]| {
         let mut logits = Vec::new();
         form.logits(weights, &features, &rows, &mut logits);
-        logits.iter().zip(targets).map(|(logit, t)| loss(*logit, t, target).0).sum::<f64>()
+        loss(&logits.try_into().unwrap(), targets, target).0
     };
     let mut logits = Vec::new();
     form.logits(&weights, &features, &rows, &mut logits);
-    let slopes: Vec<f64> = logits.iter().zip(targets).map(|(z, t)| loss(*z, t, target).1).collect();
+    let (_, slopes) = loss::<5>(&logits.try_into().unwrap(), targets, target);
     let mut gradient = vec![0.0; weights.len()];
     form.add_gradient(&weights, &features, &rows, &slopes, &mut gradient);
     for i in 0..weights.len() {
@@ -69,11 +76,11 @@ fn gradients_agree_with_finite_differences() {
 #[test]
 fn the_loss_is_stable_far_out() {
     // Values of the exact formula, by hand: ln(1 + e^10) = 10.0000453989 and its limit |z|.
-    assert!((loss(10.0, 0.0, ProbeTarget::Class).0 - 10.000_045_398_9).abs() < 1e-9);
-    assert_eq!(loss(1000.0, 0.0, ProbeTarget::Class), (1000.0, 1.0));
-    assert_eq!(loss(-1000.0, 1.0, ProbeTarget::Class), (1000.0, -1.0));
-    assert_eq!(loss(1000.0, 1.0, ProbeTarget::Class), (0.0, 0.0));
-    assert_eq!(loss(3.0, 1.0, ProbeTarget::Value), (4.0, 4.0));
+    assert!((loss(&[10.0], [0.0], ProbeTarget::Class).0 - 10.000_045_398_9).abs() < 1e-9);
+    assert_eq!(loss(&[1000.0], [0.0], ProbeTarget::Class), (1000.0, [1.0]));
+    assert_eq!(loss(&[-1000.0], [1.0], ProbeTarget::Class), (1000.0, [-1.0]));
+    assert_eq!(loss(&[1000.0], [1.0], ProbeTarget::Class), (0.0, [0.0]));
+    assert_eq!(loss(&[3.0], [1.0], ProbeTarget::Value), (4.0, [4.0]));
 }
 
 #[test]

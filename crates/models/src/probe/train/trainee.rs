@@ -5,7 +5,7 @@ use super::{Form, ProbeTarget, ProbeTraining};
 use crate::train::{
     Adam, BatchRows, Batches, Moments, Optimizer, Step, StepReport, Trainee, Validation, add_penalty,
 };
-use crate::{Checkpoint, ModelsError, Tensor};
+use crate::{Checkpoint, Device, ModelsError, Tensor, nn};
 
 /// What epochs are compared by: the area under the ROC curve (classes) or Pearson's correlation (values).
 pub(super) const METRIC: &str = "metric";
@@ -88,20 +88,17 @@ impl<F: Form> Trainee for ProbeTrainee<'_, F> {
         let Self { form, options, training: Set { data, features }, weights, gradient, logits, .. } = self;
         let batch = self.rows.rows(at.epoch, at.index);
         form.logits(weights, features, batch, logits);
-        let mut loss_sum = 0.0;
-        for (logit, &row) in logits.iter_mut().zip(batch) {
-            let (value, slope) = loss(*logit, data.targets[row as usize], options.target);
-            loss_sum += value;
-            *logit = slope / batch.len() as f64;
-        }
+        let targets = batch.iter().map(|&row| data.targets[row as usize]).collect();
+        let (z, mean) = mean_loss(logits, targets, options.target)?;
+        let slopes = mean.gradients()?.get(&z).map_or(Ok(Vec::new()), |slopes| slopes.to_f64())?;
         gradient.fill(0.0);
-        form.add_gradient(weights, features, batch, logits, gradient);
+        form.add_gradient(weights, features, batch, &slopes, gradient);
         let n_penalized = form.n_penalized();
         add_penalty(&mut gradient[..n_penalized], &weights[..n_penalized], options.penalty());
         let examples = batch.len() as f64;
         self.moments.begin_step();
         self.moments.update(WEIGHTS, weights, gradient, learning_rate, false);
-        let loss_sum = loss_sum * unit(data.scale, options.target);
+        let loss_sum = examples * mean.scalar()? * unit(data.scale, options.target);
         Ok(StepReport { loss_sum, examples, gradient_norm: None })
     }
 
@@ -110,9 +107,8 @@ impl<F: Form> Trainee for ProbeTrainee<'_, F> {
         let rows: Vec<u64> = (0..data.targets.len() as u64).collect();
         let mut logits = Vec::new();
         self.form.logits(&self.weights, features, &rows, &mut logits);
-        let losses = logits.iter().zip(&data.targets);
-        let losses = losses.map(|(logit, value)| loss(*logit, *value, self.options.target).0);
-        let loss = losses.sum::<f64>() / rows.len() as f64 * unit(data.scale, self.options.target);
+        let (_, mean) = mean_loss(&logits, data.targets.clone(), self.options.target)?;
+        let loss = mean.scalar()? * unit(data.scale, self.options.target);
         Ok(Validation { loss, metrics: vec![(METRIC.to_owned(), self.metric(&logits))] })
     }
 
@@ -141,16 +137,20 @@ impl<F: Form> Trainee for ProbeTrainee<'_, F> {
     }
 }
 
-/// The loss of a logit and its derivative.
-pub(super) fn loss(logit: f64, target: f64, kind: ProbeTarget) -> (f64, f64) {
-    match kind {
-        // -t·ln σ(z) - (1-t)·ln(1-σ(z)) in a form that no z overflows.
-        ProbeTarget::Class => {
-            let value = logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p();
-            (value, 1.0 / (1.0 + (-logit).exp()) - target)
-        }
-        ProbeTarget::Value => ((logit - target).powi(2), 2.0 * (logit - target)),
-    }
+/// Logits as a variable, and the mean of their losses.
+pub(super) fn mean_loss(
+    logits: &[f64],
+    targets: Vec<f64>,
+    kind: ProbeTarget,
+) -> Result<(nn::Tensor, nn::Tensor), ModelsError> {
+    let column = |values| nn::Tensor::from_f64(values, &[logits.len()], nn::Precision::Double, Device::Cpu);
+    let loss = match kind {
+        ProbeTarget::Class => nn::Loss::BinaryCrossEntropy,
+        ProbeTarget::Value => nn::Loss::SquaredError,
+    };
+    let z = column(logits.to_vec())?.variable();
+    let mean = z.loss(&column(targets)?, loss)?;
+    Ok((z, mean))
 }
 
 /// What a squared error of scaled targets is in the targets' own unit.
