@@ -523,7 +523,7 @@ fn scans_that_cannot_be_are_refused() {
     );
     refuse("motif scan ap1.meme genome.fa --bin-size -1", 2, "unexpected argument");
     refuse("motif scan ap1.meme genome.fa --background motif-file", 1, "ap1.meme: no background in the file");
-    refuse("motif scan ap1.meme genome.fa --background none.txt", 1, "none.txt: No such file");
+    refuse("motif scan ap1.meme genome.fa --background none.txt", 1, "none.txt cannot be read");
     refuse("motif scan ap1.meme none.fa", 1, "none.fa cannot be read");
     bench.write("bad.meme", "MEME version 4\nMOTIF x\nletter-probability matrix: w= 2\n0 0 0 1\n");
     refuse("motif scan bad.meme genome.fa", 1, "bad.meme:");
