@@ -106,16 +106,20 @@ fn networks_are_trained_measured_and_used() {
             "channels is 0, expected 1 to 65536",
         ),
         ("kmer train toy.fa --split random --model seeds --seed-width 12 -o x", 2, "expected 1 to 11"),
-        ("kmer train toy.fa --split random --model seeds --lr -1 -o x", 2, "learning rate"),
+        ("kmer train toy.fa --split random --model seeds --lr=-1 -o x", 2, "learning rate"),
         (
             "kmer train toy.fa --split random --model seeds --epochs 0 -o x",
             2,
             "epochs is 0, expected at least 1",
         ),
         ("kmer train toy.fa --split random --model seeds --batch 0 -o x", 2, "batch"),
-        ("kmer train toy.fa --split random --model seeds --minutes -1 -o x", 2, "--minutes"),
+        ("kmer train toy.fa --split random --model seeds --minutes=-1 -o x", 2, "--minutes"),
         ("kmer train toy.fa --split random --model seeds -o seeds", 1, "config.json exists already"),
-        ("kmer train toy.fa --split random --model seeds --seed-width 5 --resume -o seeds", 1, "network"),
+        (
+            "kmer train toy.fa --split random --model seeds --seed-width 5 --epochs 12 --resume -o seeds",
+            1,
+            "network is",
+        ),
         ("kmer train toy.fa --split random --model seeds --resume -o none", 1, "none"),
     ] {
         let ran = bench.run(arguments);
