@@ -18,8 +18,11 @@ use seeds::Seeds;
 /// The bases.
 const LETTERS: usize = 4;
 
-/// The k-mers that are denoised at a time.
+/// The k-mers that are denoised at a time, at most.
 const BATCH: usize = 4096;
+
+/// The numbers of a layer that are computed at a time.
+const NUMBERS: usize = 1 << 21;
 
 /// The shape of a denoising network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +152,15 @@ impl Denoiser {
         }
     }
 
+    /// The k-mers that are denoised at a time: as many as fit into little memory.
+    fn batch(&self) -> usize {
+        let width = match self.kind {
+            DenoiserKind::Conv { channels } => channels,
+            _ => LETTERS,
+        };
+        (NUMBERS / (self.k * width)).clamp(1, BATCH)
+    }
+
     fn load(&mut self, weights: &Checkpoint) -> Result<(), ModelsError> {
         match &mut self.body {
             Body::Network { parameters, .. } => parameters.load(weights),
@@ -242,7 +254,7 @@ impl KmerDenoiser for Denoiser {
             let (found, expected) = (code.to_string(), "codes from 0 to 3".to_owned());
             return Err(KmerError::Option { what: "noisy code", found, expected });
         }
-        let width = BATCH * self.k;
+        let width = self.batch() * self.k;
         let outputs = prediction.chunks_mut(width).zip(confidence.chunks_mut(width));
         for (noisy, (prediction, confidence)) in noisy.chunks(width).zip(outputs) {
             self.logits(noisy, &crate::nn::Pass::Evaluation)

@@ -4,7 +4,7 @@ use std::time::Duration;
 use cistron_core::Run;
 use cistron_encode::kmer::{self, DenoisingMetrics, KmerPass, KmerSampler};
 
-use super::{BATCH, Body, Denoiser, DenoiserKind, guesses, one_hot};
+use super::{Body, Denoiser, DenoiserKind, guesses, one_hot};
 use crate::nn::{Loss, Parameters, Pass, Tensor};
 use crate::train::{
     Adam, Batches, Dataset, Feed, FitOptions, FitReport, Network, NetworkTrainee, Optimizer, Plateau,
@@ -201,11 +201,12 @@ impl Data<'_> {
         let pass = self.validation.pass(kmer::Pass::Validation);
         let n = self.validation.len().min(self.options.validation_pairs);
         let (mut metrics, mut loss) = (DenoisingMetrics::new(denoiser.k)?, 0.0);
-        for first in (0..n).step_by(BATCH) {
+        let batch = denoiser.batch();
+        for first in (0..n).step_by(batch) {
             if self.run.is_cancelled() {
                 return Err(ModelsError::Cancelled { done: first, total: n });
             }
-            loss += measure(denoiser, &pass, first..(first + BATCH as u64).min(n), &mut metrics)?;
+            loss += measure(denoiser, &pass, first..(first + batch as u64).min(n), &mut metrics)?;
         }
         let metrics = [
             ("hamming", metrics.hamming()),
