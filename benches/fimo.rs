@@ -9,12 +9,10 @@
 use std::error::Error;
 use std::fs;
 
+use benchmarks::cpu_seconds;
 use cistron_core::{Reference, Run, Strand, Window};
 use cistron_genome::{DEFAULT_MAX_MEMORY, open_reference};
 use cistron_motif::{FimoOptions, Hit, ScanEngine, Scanner, read_motifs};
-
-/// The kernel's clock ticks a second, on every Linux in use.
-const TICKS: f64 = 100.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo adds `--bench` to what the user gave.
@@ -31,9 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let set = read_motifs(motifs, &())?;
     let sequences = codes(&*open_reference(fasta, DEFAULT_MAX_MEMORY)?)?;
-    let begin = processor_seconds();
+    let begin = cpu_seconds();
     let scanner = Scanner::new(&set, &FimoOptions { engine, ..FimoOptions::default() })?;
-    let ready = processor_seconds();
+    let ready = cpu_seconds();
     let mode = options.get(1).map_or("stream", String::as_str);
     let hits = if mode == "collect" {
         scanner.collect(&sequences, Run::default())?.0.len() as u64
@@ -41,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut sink = |_: &[Hit]| Ok(());
         scanner.scan(&sequences, Run::default(), &mut sink)?.hits.iter().sum()
     };
-    let end = processor_seconds();
+    let end = cpu_seconds();
     println!(
         "{:?} {mode}: {hits} hits, prepared {:.2} s, scanned {:.2} s of processor time, peak {} MB",
         scanner.engine(),
@@ -61,14 +59,6 @@ fn codes(reference: &dyn Reference) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         out.push(codes);
     }
     Ok(out)
-}
-
-/// User and system time of the process so far, on Linux; 0 elsewhere.
-fn processor_seconds() -> f64 {
-    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = text.rsplit(") ").next().unwrap_or("");
-    let fields: Vec<f64> = after_name.split(' ').skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
-    fields.iter().sum::<f64>() / TICKS
 }
 
 /// The largest resident size of the process, on Linux; 0 elsewhere.

@@ -10,6 +10,7 @@
 use std::error::Error;
 use std::fs;
 
+use benchmarks::cpu_seconds;
 use cistron_core::{Run, Strand, Window};
 use cistron_encode::NpzReader;
 use cistron_genome::{DEFAULT_MAX_MEMORY, open_reference};
@@ -21,9 +22,6 @@ use cistron_motif::{
 use ndarray::Array2;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// The kernel's clock ticks a second, on every Linux in use.
-const TICKS: f64 = 100.0;
 
 /// Calls whose mean is the warm one, since the clock ticks slowly.
 const WARM: u32 = 50;
@@ -37,11 +35,11 @@ fn main() -> Result<()> {
             let tracks = read_tracks(npz)?;
             let call = || call_seqlets(tracks.view(), SeqletOptions::default());
             print_seqlets(&call()?);
-            let begin = processor_seconds();
+            let begin = cpu_seconds();
             for _ in 0..WARM {
                 call()?;
             }
-            println!("work {}", (processor_seconds() - begin) / f64::from(WARM));
+            println!("work {}", (cpu_seconds() - begin) / f64::from(WARM));
         }
         ["fresh", npz] => {
             print_seqlets(&call_seqlets(read_tracks(npz)?.view(), SeqletOptions::default())?);
@@ -105,11 +103,11 @@ fn hits(motifs: &str, fasta: &str) -> Result<()> {
     let (hits, _) = scanner.collect(&windows, Run::default())?;
     let annotations = Annotations::from_hits(&hits)?;
     drop(hits);
-    let begin = processor_seconds();
+    let begin = cpu_seconds();
     let counts = count_annotations(&annotations);
     let pairs = count_pairs(&annotations, PairCounting::OncePerExample, PairOrder::ByIndex);
     let spacings = count_spacings(&annotations, SpacingOptions::default())?;
-    let work = processor_seconds() - begin;
+    let work = cpu_seconds() - begin;
     let rows = (counts.len(), pairs.len(), spacings.len());
     println!("{} hits, {} counts, {} pairs, {} spacings", annotations.len(), rows.0, rows.1, rows.2);
     println!("work {work}");
@@ -130,12 +128,4 @@ fn read_annotations(path: &str) -> Result<Annotations> {
         Ok(Annotation::new(example, motif, start, end))
     };
     fs::read_to_string(path)?.lines().map(annotation).collect()
-}
-
-/// User and system time of the process so far, on Linux; 0 elsewhere.
-fn processor_seconds() -> f64 {
-    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = text.rsplit(") ").next().unwrap_or("");
-    let fields: Vec<f64> = after_name.split(' ').skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
-    fields.iter().sum::<f64>() / TICKS
 }

@@ -1,8 +1,10 @@
 use cistron_core::Seed;
 
-use super::{Dataset, Feed, GradientNorm, Moments, Optimizer, Step, StepReport, Trainee, Validation, decays};
+use super::{
+    Dataset, Feed, GradientNorm, Moments, Optimizer, Step, StepReport, Trainee, Validation, decays,
+    scale_gradient,
+};
 use crate::nn::{Gradients, Parameters, Pass, Tensor};
-use crate::train::scale_gradient;
 use crate::{Checkpoint, ModelsError};
 
 /// A network and what it is trained for.
