@@ -275,7 +275,7 @@ mod tests {
         fn parts_that_are_merged_call_what_the_whole_does(
             values in prop::collection::vec(-1.0..1.0_f32, 5 * 60), cut in 0_usize..5, scan: bool,
         ) {
-            let tracks = Array2::from_shape_vec((5, 60), values).unwrap();
+            let tracks = ArrayView2::from_shape((5, 60), &values).unwrap();
             let rule = if scan { ThresholdRule::ScanOrder } else { ThresholdRule::Sorted };
             let options = TfModiscoOptions { window: 5, flank: 2, rule, ..TfModiscoOptions::default() };
             let fit = |rows: std::ops::Range<usize>| {
@@ -285,11 +285,14 @@ mod tests {
             };
             let mut merged = fit(0..cut);
             merged.merge(&fit(cut..5)).unwrap();
-            let caller = TfModiscoCaller::new(merged.thresholds(&options).unwrap(), options).unwrap();
-            let parts: Vec<Seqlet> =
-                (0..5).flat_map(|i| caller.call(i as u32, tracks.row(i).to_slice().unwrap())).collect();
-            let whole = call_tfmodisco_seqlets(tracks.view(), options).unwrap();
-            prop_assert_eq!(spans(&parts), spans(&whole));
+            // In scan order a window may be the mode itself: then neither has a null, and both say so.
+            let parts = merged.thresholds(&options).map(|thresholds| {
+                let caller = TfModiscoCaller::new(thresholds, options).unwrap();
+                let call = |(i, row): (usize, &[f32])| caller.call(i as u32, row);
+                values.chunks_exact(60).enumerate().flat_map(call).collect::<Vec<Seqlet>>()
+            });
+            let whole = call_tfmodisco_seqlets(tracks, options);
+            prop_assert_eq!(parts.map(|it| spans(&it)), whole.map(|it| spans(&it)));
         }
 
         #[test]
