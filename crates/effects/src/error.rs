@@ -39,6 +39,26 @@ pub enum EffectError {
         /// The effect of no change.
         delta: f64,
     },
+    /// Nothing to compare.
+    #[error("the {group} group has no value, expected at least one")]
+    EmptyGroup {
+        /// `first` or `second`.
+        group: &'static str,
+    },
+    /// Labels of groups that do not fit the scores.
+    #[error("{found} labels of groups, expected {rows}, one for each row of scores")]
+    GroupLabels {
+        /// The number of labels.
+        found: usize,
+        /// The number of rows.
+        rows: usize,
+    },
+    /// A score that was not evaluated, where that is refused.
+    #[error("{place} is NaN, expected a number")]
+    MissingScore {
+        /// Which score, counted from 0.
+        place: String,
+    },
     /// The run was asked to stop.
     #[error("cancelled after {done} of {total} blocks")]
     Cancelled {

@@ -4,14 +4,22 @@
 //! to a sink in order, whatever the number of threads. [`Artefacts`] is the sink that writes the tables and
 //! arrays of a saturation mutagenesis, [`PartWriter`] the one that keeps a shard's blocks for
 //! [`Parts`] to merge: both ways give the same bytes.
+//!
+//! Whether effects differ between two groups of variants is asked by [`compare_groups`], and by [`compare_columns`] for
+//! many tracks at once.
 
 mod artefacts;
 mod error;
+mod groups;
 mod part;
 mod saturation;
 
 pub use artefacts::{ArtefactOptions, Artefacts, Compatibility, Existing, Summary};
 pub use error::EffectError;
+pub use groups::{
+    Alternative, ComparisonOptions, GroupComparison, MAX_EXACT_PAIRS, MissingScores, PValueMethod, Spread,
+    compare_columns, compare_groups,
+};
 pub use part::{InputDigest, PartPlan, PartWriter, Parts};
 pub use saturation::{
     DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,

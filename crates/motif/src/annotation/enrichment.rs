@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use cistron_core::falling_q_values;
+
 use super::arrangement::Arrangement;
 use super::{Annotations, Orientation, OverlapRule, PairCounting, PairOrder, Spacing, SpacingOptions, tail};
 use super::{count_annotations, count_pairs};
@@ -204,14 +206,13 @@ fn chance(distance: u64, free: u64, max_distance: u32) -> f64 {
     (free + 1 - distance) as f64 / places
 }
 
-/// Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x; tests beyond those given have p = 1.
+/// By Benjamini and Hochberg; tests beyond those given have p = 1.
 fn set_q_values<K: Ord>(found: &mut BTreeMap<K, Enrichment>, tests: u64) {
     let mut rows: Vec<&mut Enrichment> = found.values_mut().collect();
     rows.sort_by(|a, b| a.p_value.total_cmp(&b.p_value));
-    let mut least = 1.0_f64;
-    for (rank, row) in rows.into_iter().enumerate().rev() {
-        least = least.min(row.p_value * tests as f64 / (rank + 1) as f64);
-        row.q_value = least;
+    let p_values: Vec<f64> = rows.iter().map(|row| row.p_value).collect();
+    for (row, q_value) in rows.into_iter().rev().zip(falling_q_values(p_values.into_iter(), tests)) {
+        row.q_value = q_value;
     }
 }
 

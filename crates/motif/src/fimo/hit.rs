@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use cistron_core::Strand;
+use cistron_core::{Strand, falling_q_values};
 
 /// A window that fits a motif.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,10 +81,9 @@ pub fn q_values(hits: &[Hit], windows: &[u64]) -> Vec<f64> {
     for group in order.chunk_by(|a, b| hits[*a].motif == hits[*b].motif) {
         let tests = group.first().and_then(|i| windows.get(hits[*i].motif as usize));
         let Some(tests) = tests else { continue };
-        let mut smallest = 1.0_f64;
-        for (rank, i) in group.iter().enumerate().rev() {
-            smallest = smallest.min(hits[*i].p_value * *tests as f64 / (rank + 1) as f64);
-            out[*i] = smallest;
+        let falling = falling_q_values(group.iter().map(|i| hits[*i].p_value), *tests);
+        for (i, q_value) in group.iter().rev().zip(falling) {
+            out[*i] = q_value;
         }
     }
     out

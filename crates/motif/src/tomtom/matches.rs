@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use cistron_core::Strand;
+use cistron_core::{Strand, falling_q_values};
 
 use super::background::Background;
-use super::order::{argsort_as_numba, by_score, q_values};
+use super::order::{argsort_as_numba, by_score};
 use super::targets::TomtomTargets;
 use super::{MotifMatch, NeighbourOrder, OffsetTies, TomtomStrands};
 
@@ -70,7 +70,11 @@ impl TomtomTargets {
         };
         let p_values: Vec<f64> = candidates.iter().map(p_value).collect();
         let mut order = by_score(&p_values, |index| candidates[index].score);
-        let q_values = q_values(&p_values, &order);
+        let mut q_values = vec![0.0; p_values.len()];
+        let falling = falling_q_values(order.iter().map(|&index| p_values[index]), order.len() as u64);
+        for (&index, q_value) in order.iter().rev().zip(falling) {
+            q_values[index] = q_value;
+        }
         let n = self.n_targets as f64;
         let found = |index: usize| {
             let Candidate { target, score, offset, overlap, strand } = candidates[index];

@@ -1,4 +1,4 @@
-//! The order of neighbours, and q-values.
+//! The order of neighbours.
 
 /// Indices of values in ascending order, equal ones in the order in which numba's `argsort` leaves them.
 ///
@@ -104,43 +104,11 @@ fn spread(p_values: &[f64], key: impl Fn((usize, &f64)) -> u128) -> (Vec<u128>, 
     (keys, ends)
 }
 
-/// The q-values of p-values by Benjamini and Hochberg: the least false discovery rate at which each is found.
-///
-/// `order` holds their indices in ascending order.
-///
-/// Source: Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x.
-pub(super) fn q_values(p_values: &[f64], order: &[usize]) -> Vec<f64> {
-    let n = p_values.len() as f64;
-    let mut q_values = vec![0.0; p_values.len()];
-    let mut least = 1.0_f64;
-    for (rank, &index) in order.iter().enumerate().rev() {
-        least = least.min(p_values[index] * n / (rank + 1) as f64);
-        q_values[index] = least;
-    }
-    q_values
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn q_values_are_those_of_a_worked_example() {
-        // Benjamini & Hochberg 1995, section 3.1: at 0.05 the four smallest of these fifteen are found.
-        let p_values = [
-            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719,
-            0.6528, 0.7590, 1.0,
-        ];
-        let order: Vec<usize> = (0..15).collect();
-        let q_values = q_values(&p_values, &order);
-        assert_eq!(q_values.iter().filter(|q| **q <= 0.05).count(), 4);
-        assert!((q_values[3] - 0.0095 * 15.0 / 4.0).abs() < 1e-15);
-        assert!((q_values[4] - 0.0201 * 15.0 / 5.0).abs() < 1e-15);
-        // The seventh is found at a lower rate than the sixth alone would be.
-        assert!((q_values[5] - 0.0298 * 15.0 / 7.0).abs() < 1e-15);
-    }
 
     proptest! {
         #[test]
