@@ -8,7 +8,7 @@
 //! | [`genome`] | FASTA, FASTQ, bgzip, BED → sequences and regions |
 //! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising |
 //! | [`models`] | linear probes, denoisers of k-mers, the training loop, checkpoints, devices |
-//! | [`effects`] | saturation mutagenesis, its tables and shards |
+//! | [`effects`] | saturation mutagenesis, its tables and shards, comparison of groups |
 //! | [`motif`] | motifs and their files |
 //! | [`plot`] | heat maps, logos, tracks as SVG |
 //!
@@ -32,7 +32,8 @@
 pub use cistron_core::{
     Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, MAX_POSITION, Observer, PeerRng, Reference,
     ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, Warning, Window,
-    area_under_roc, average_precision, complement_letter, midranks, reverse_complement_letters,
+    area_under_roc, average_precision, benjamini_hochberg, bonferroni, complement_letter, falling_q_values,
+    midranks, reverse_complement_letters,
 };
 #[cfg(feature = "effects")]
 #[doc(inline)]

@@ -1,8 +1,9 @@
 //! Pictures of sequence analyses as SVG text.
 //!
-//! Five pictures, each a plain struct of what to show and a function that returns the text of an SVG file:
+//! Six pictures, each a plain struct of what to show and a function that returns the text of an SVG file:
 //! [`delta_heat_map`] for saturation mutagenesis, [`logo`] for attributions and motifs, [`track`] for one value
-//! per position or distance, [`matrix`] for counts of pairs, and [`line_chart`] for curves such as those of training.
+//! per position or distance, [`matrix`] for counts of pairs, [`group_chart`] for two groups of values side by side,
+//! and [`line_chart`] for curves such as those of training.
 //!
 //! The text stands alone: no script, no outside font or picture, a white ground, a title for screen readers.
 //! The same input gives the same bytes. Nothing here knows genomes, models or motifs; values come as slices.
@@ -25,6 +26,8 @@ mod chart;
 mod colour;
 mod curve;
 mod error;
+mod five;
+mod groups;
 mod heatmap;
 mod letters;
 mod logo;
@@ -36,6 +39,7 @@ mod track;
 
 pub use chart::{LineChart, Series, line_chart};
 pub use error::PlotError;
+pub use groups::{GroupChart, GroupPanel, group_chart};
 pub use heatmap::{DeltaHeatMap, delta_heat_map};
 pub use logo::{Logo, LogoSpan, logo};
 pub use matrix::{Matrix, matrix};

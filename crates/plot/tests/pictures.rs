@@ -1,7 +1,8 @@
 //! What holds for every picture: well-formed text, the same bytes each time, and refusals that say where.
 
 use cistron_plot::{
-    DeltaHeatMap, LineChart, Logo, Mark, PlotError, Series, Track, delta_heat_map, line_chart, logo, track,
+    DeltaHeatMap, GroupChart, GroupPanel, LineChart, Logo, Mark, PlotError, Series, Track, delta_heat_map,
+    group_chart, line_chart, logo, track,
 };
 use proptest::prelude::*;
 
@@ -140,6 +141,42 @@ proptest! {
         xml::check(&picture);
         prop_assert_eq!(picture, line_chart(&shown).unwrap());
     }
+
+    #[test]
+    fn groups_are_well_formed_and_repeat(
+        first in prop::collection::vec(value(), 0..1200),
+        second in prop::collection::vec(value(), 0..30),
+        names in prop::collection::vec(any::<String>(), 1..11),
+    ) {
+        let panel = |name| GroupPanel { name, note: "p < 0.05 & more", first: &first, second: &second };
+        let panels: Vec<GroupPanel<'_>> = names.iter().map(|name| panel(name.as_str())).collect();
+        let shown = GroupChart { title: "<t>", names: ["a & b", "c"], value_label: "y", panels: &panels };
+        let picture = group_chart(&shown).unwrap();
+        xml::check(&picture);
+        prop_assert_eq!(picture, group_chart(&shown).unwrap());
+    }
+}
+
+/// The dots of the panels of a picture, in order.
+fn dots(picture: &str) -> Vec<usize> {
+    let paths = picture.lines().filter(|line| line.contains("stroke-opacity"));
+    paths.map(|line| line.matches('M').count()).collect()
+}
+
+#[test]
+fn groups_have_a_dot_for_each_value_unless_there_are_too_many() {
+    let mut many: Vec<f64> = (0..100_000).map(|i| f64::from(i % 1000)).collect();
+    many.extend([1e5, 1e5, 9e4, f64::NAN]);
+    let panels = [
+        GroupPanel { first: &[1.0, f64::NAN, 2.0], second: &[], ..GroupPanel::default() },
+        GroupPanel { first: &[5.0], second: &many, ..GroupPanel::default() },
+    ];
+    let picture = group_chart(&GroupChart { panels: &panels, ..GroupChart::default() }).unwrap();
+    assert_eq!(dots(&picture), [2, 1, 2]);
+    for n in ["n = 2", "n = 0", "n = 1", "n = 100003"] {
+        assert!(picture.contains(n), "{n}");
+    }
+    assert!(picture.len() < 8000, "{} bytes", picture.len());
 }
 
 #[test]
@@ -184,6 +221,7 @@ fn nothing_to_draw_is_an_error() {
     assert!(matches!(logo(&Logo::default()), Err(PlotError::Empty { .. })));
     assert!(matches!(track(&Track::default()), Err(PlotError::Empty { .. })));
     assert!(matches!(line_chart(&LineChart::default()), Err(PlotError::Empty { .. })));
+    assert!(matches!(group_chart(&GroupChart::default()), Err(PlotError::Empty { .. })));
 }
 
 #[test]
