@@ -176,18 +176,15 @@ pub fn compare_groups<T: Copy + Into<f64>>(
 ) -> Result<GroupComparison, EffectError> {
     check_sizes(first.len(), second.len())?;
     let mut workspace = Workspace::new(options, PValues::new(options, first.len(), second.len())?);
-    for (name, scores, group) in
-        [("first", first, &mut workspace.first), ("second", second, &mut workspace.second)]
-    {
-        group.scores.extend(scores.iter().map(|&score| -> f64 { score.into() }));
-        let missing = group.scores.iter().position(|score| score.is_nan());
-        if options.missing == MissingScores::Refuse
-            && let Some(index) = missing
-        {
+    let [first, second] =
+        [first, second].map(|scores| scores.iter().map(|&score| score.into()).collect::<Vec<f64>>());
+    for (name, scores) in [("first", &first), ("second", &second)] {
+        let missing = scores.iter().position(|score| score.is_nan());
+        if let (MissingScores::Refuse, Some(index)) = (options.missing, missing) {
             return Err(EffectError::MissingScore { place: format!("value {index} of the {name} group") });
         }
     }
-    Ok(workspace.compare())
+    Ok(workspace.compare(&first, &second))
 }
 
 fn check_sizes(n_first: usize, n_second: usize) -> Result<(), EffectError> {

@@ -51,6 +51,7 @@ pub fn compare_columns<T: Copy + Into<f64> + Sync>(
     let n_second = is_first.len() - n_first;
     super::check_sizes(n_first, n_second)?;
     let workspace = Workspace::new(options, PValues::new(options, n_first, n_second)?);
+    let places = places(is_first, n_first);
     let blocks: Vec<Vec<GroupComparison>> = (0..scores.ncols())
         .into_par_iter()
         .step_by(COLUMNS)
@@ -58,56 +59,59 @@ pub fn compare_columns<T: Copy + Into<f64> + Sync>(
             || Block { scores: Vec::new(), workspace: workspace.clone() },
             |block, begin| {
                 let end = scores.ncols().min(begin + COLUMNS);
-                block.read(scores.slice(s![.., begin..end]));
-                block.compare(begin, is_first, options)
+                block.read(scores.slice(s![.., begin..end]), &places);
+                if options.missing == MissingScores::Refuse {
+                    block.check(begin, &places)?;
+                }
+                Ok(block.compare(n_first, places.len()))
             },
         )
         .collect::<Result<_, EffectError>>()?;
     Ok(blocks.concat())
 }
 
-/// Some columns, one after another in memory.
+/// Where each row goes so that those of the first group come first.
+fn places(is_first: &[bool], n_first: usize) -> Vec<usize> {
+    let mut next = (0, n_first);
+    let place = |&is_first: &bool| {
+        let next = if is_first { &mut next.0 } else { &mut next.1 };
+        *next += 1;
+        *next - 1
+    };
+    is_first.iter().map(place).collect()
+}
+
+/// Some columns, one after another in memory, each with the first group first.
 struct Block {
     scores: Vec<f64>,
     workspace: Workspace,
 }
 
 impl Block {
-    fn read<T: Copy + Into<f64>>(&mut self, columns: ArrayView2<'_, T>) {
-        let n_rows = columns.nrows();
+    fn read<T: Copy + Into<f64>>(&mut self, columns: ArrayView2<'_, T>, places: &[usize]) {
         self.scores.resize(columns.len(), 0.0);
-        for (row, scores) in columns.rows().into_iter().enumerate() {
-            let places = self.scores.iter_mut().skip(row).step_by(n_rows);
-            for (place, &score) in places.zip(scores) {
-                *place = score.into();
+        for (row, &place) in columns.rows().into_iter().zip(places) {
+            let cells = self.scores.iter_mut().skip(place).step_by(places.len());
+            for (cell, &score) in cells.zip(row) {
+                *cell = score.into();
             }
         }
     }
 
-    fn compare(
-        &mut self,
-        begin: usize,
-        is_first: &[bool],
-        options: &ComparisonOptions,
-    ) -> Result<Vec<GroupComparison>, EffectError> {
-        let workspace = &mut self.workspace;
-        let columns = self.scores.chunks_exact(is_first.len()).enumerate();
-        let compare = |(index, column): (usize, &[f64])| {
-            let missing = || column.iter().position(|score| score.is_nan());
-            if options.missing == MissingScores::Refuse
-                && let Some(row) = missing()
-            {
-                let place = format!("row {row}, column {}", begin + index);
-                return Err(EffectError::MissingScore { place });
+    /// Refuses NaN; `begin` is the number of the first column.
+    fn check(&self, begin: usize, places: &[usize]) -> Result<(), EffectError> {
+        for (index, column) in self.scores.chunks_exact(places.len()).enumerate() {
+            if let Some(row) = places.iter().position(|&place| column[place].is_nan()) {
+                return Err(EffectError::MissingScore {
+                    place: format!("row {row}, column {}", begin + index),
+                });
             }
-            workspace.first.scores.clear();
-            workspace.second.scores.clear();
-            for (&score, &is_first) in column.iter().zip(is_first) {
-                let group = if is_first { &mut workspace.first } else { &mut workspace.second };
-                group.scores.push(score);
-            }
-            Ok(workspace.compare())
-        };
-        columns.map(compare).collect()
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, n_first: usize, n_rows: usize) -> Vec<GroupComparison> {
+        let groups = self.scores.chunks_exact(n_rows).map(|column| column.split_at(n_first));
+        groups.map(|(first, second)| self.workspace.compare(first, second)).collect()
     }
 }

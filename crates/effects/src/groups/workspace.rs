@@ -3,19 +3,20 @@ use super::rank_sum::{RankSum, Sorted};
 use super::sums::moments;
 use super::{ComparisonOptions, GroupComparison, MissingScores, Spread};
 
-/// The scores of two groups, and room to compare them: filled and compared again and again.
+/// Room to compare two groups, used again and again.
 #[derive(Clone, Debug)]
 pub(super) struct Workspace {
     options: ComparisonOptions,
     p_values: PValues,
-    pub(super) first: Group,
-    pub(super) second: Group,
+    first: Group,
+    second: Group,
 }
 
-/// The scores of one group.
+/// Room for one group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Group {
-    pub(super) scores: Vec<f64>,
+struct Group {
+    /// The scores that are no NaN, where some are.
+    present: Vec<f64>,
     sorted: Sorted,
 }
 
@@ -33,9 +34,9 @@ impl Workspace {
         Self { options: *options, p_values, first: Group::default(), second: Group::default() }
     }
 
-    pub(super) fn compare(&mut self) -> GroupComparison {
-        let is_omitted = self.options.missing == MissingScores::Omit;
-        let (first, second) = (self.first.summary(is_omitted), self.second.summary(is_omitted));
+    pub(super) fn compare(&mut self, first: &[f64], second: &[f64]) -> GroupComparison {
+        let missing = self.options.missing;
+        let (first, second) = (self.first.summary(first, missing), self.second.summary(second, missing));
         let mut comparison = GroupComparison {
             n_first: first.n,
             n_second: second.n,
@@ -71,19 +72,21 @@ impl Workspace {
 }
 
 impl Group {
-    fn summary(&mut self, is_omitted: bool) -> Summary {
-        if is_omitted {
-            self.scores.retain(|score| !score.is_nan());
+    fn summary(&mut self, scores: &[f64], missing: MissingScores) -> Summary {
+        let (mean, squares) = moments(scores);
+        // A NaN makes the mean NaN, but so do infinities of both signs.
+        if mean.is_nan() && scores.iter().any(|score| score.is_nan()) {
+            if missing != MissingScores::Omit {
+                return Summary { n: scores.len(), mean, median: f64::NAN, squares };
+            }
+            self.present.clear();
+            self.present.extend(scores.iter().filter(|score| !score.is_nan()));
+            let (mean, squares) = moments(&self.present);
+            self.sorted.set(&self.present);
+            return Summary { n: self.present.len(), mean, median: self.sorted.median(), squares };
         }
-        let (mean, squares) = moments(&self.scores);
-        // A NaN makes the sum NaN, but so do infinities of both signs.
-        let median = if mean.is_nan() && self.scores.iter().any(|score| score.is_nan()) {
-            f64::NAN
-        } else {
-            self.sorted.set(&self.scores);
-            self.sorted.median()
-        };
-        Summary { n: self.scores.len(), mean, median, squares }
+        self.sorted.set(scores);
+        Summary { n: scores.len(), mean, median: self.sorted.median(), squares }
     }
 }
 
