@@ -1,4 +1,4 @@
-//! `cistron effect`: saturate.
+//! `cistron effect`: saturate, compare.
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,11 @@ use crate::context::{Context, usage};
 use crate::input::{Input, InputArgs, ModelArgs, ReadoutArgs, parse_range};
 use crate::record::{Record, digests};
 
+mod compare;
 mod files;
+mod scores;
 
+use compare::{CompareArgs, compare};
 pub(crate) use files::SaturationFiles;
 
 #[derive(Subcommand)]
@@ -28,11 +31,19 @@ pub(crate) enum Command {
         cistron effect saturate --model probe.pt --data test.npz --out-dir vep --plot 0\n  \
         cistron effect saturate … --shard 3/64 --out-dir vep    one part; then: cistron merge vep/part-* --out-dir vep")]
     Saturate(Box<SaturateArgs>),
+    /// Whether the scores of one group of variants differ from those of another
+    #[command(
+        after_help = "Example: cistron effect compare scores.tsv --groups groups.tsv --columns K562 HepG2 \
+        --first functional --absolute -o compared.json --plot compared.svg"
+    )]
+    Compare(CompareArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
-    let Command::Saturate(args) = command;
-    saturate(args, context)
+    match command {
+        Command::Saturate(args) => saturate(args, context),
+        Command::Compare(args) => compare(args, context),
+    }
 }
 
 #[derive(Args)]
