@@ -9,6 +9,7 @@ mod nn;
 mod peers;
 mod report;
 mod seqlets;
+mod stats;
 mod tomtom;
 
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub(crate) enum Name {
     Kmer,
     /// Operations of networks one by one, beside those of PyTorch.
     Nn,
+    /// Comparisons of two groups of scores, beside scipy.
+    Stats,
     /// Everything.
     All,
 }
@@ -65,6 +68,9 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     }
     if matches!(name, Name::Nn | Name::All) {
         nn::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Stats | Name::All) {
+        stats::run(workspace, runs)?;
     }
     Ok(())
 }

@@ -34,6 +34,9 @@ pub(super) const SEQLETS: [&str; 6] = [
     "tangermeme==1.6.0",
 ];
 
+/// What the benchmark of statistics needs.
+pub(super) const STATISTICS: [&str; 2] = ["numpy==2.4.6", "scipy==1.17.1"];
+
 /// What the benchmarks of motifs need of those written in Rust, as `benches/peers/rust/Cargo.toml` pins them.
 pub(super) const MOTIFS_IN_RUST: [&str; 2] = ["lightmotif 0.10.1", "universalmotif 0.3.0"];
 
