@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 
-use cistron_core::{CoreError, MAX_POSITION, Region, Strand};
+use cistron_core::{MAX_POSITION, Region, Strand};
 
 use crate::GenomeError;
 use crate::error::quoted;
@@ -77,6 +77,32 @@ impl std::fmt::Display for BedRecord {
     }
 }
 
+/// A row of a BED file where it stands: nothing is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BedRow<'a> {
+    /// Column 1.
+    pub contig: &'a str,
+    /// The first base, 0-based.
+    pub start: u64,
+    /// One past the last base, not below the start.
+    pub end: u64,
+    /// Columns from the fourth on, joined by tabs; `None` in a row of three.
+    pub columns: Option<&'a str>,
+}
+
+impl BedRow<'_> {
+    /// Column 6 if it is `+` or `-`.
+    pub fn strand(&self) -> Option<Strand> {
+        Strand::from_symbol(self.column(6)?)
+    }
+
+    /// A column from the fourth on, counted from 1 as in the file.
+    pub fn column(&self, number: usize) -> Option<&str> {
+        self.columns?.split('\t').nth(number.checked_sub(4)?)
+    }
+}
+
 /// How to read a BED file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BedOptions {
@@ -136,6 +162,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<BedRecord>, GenomeError> {
 pub struct Reader<R> {
     lines: Lines<R>,
     options: BedOptions,
+    /// The line with one tab between its columns, where blanks separate them.
+    joined: String,
     contigs: HashSet<Arc<str>>,
     /// The contig of the row before, which most rows share.
     last: Option<Arc<str>>,
@@ -159,6 +187,7 @@ impl<R: BufRead> Reader<R> {
         Self {
             lines: Lines::new(file, reader),
             options: BedOptions::default(),
+            joined: String::new(),
             contigs: HashSet::new(),
             last: None,
             failed: false,
@@ -177,88 +206,102 @@ impl<R: BufRead> Reader<R> {
         self.lines.number()
     }
 
-    fn read(&mut self) -> Result<Option<BedRecord>, GenomeError> {
-        while self.lines.advance()? {
+    /// Reads the next row in place: nothing is copied. `None` at the end, and after an error.
+    ///
+    /// # Errors
+    /// As [`Reader`] says.
+    ///
+    /// ```
+    /// let mut rows = cistron_genome::bed::Reader::new("peaks.bed", &b"chr1\t10\t20\tpeak\n"[..]);
+    /// let row = rows.advance()?.ok_or("no row")?;
+    /// assert_eq!((row.contig, row.start, row.end, row.columns), ("chr1", 10, 20, Some("peak")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn advance(&mut self) -> Result<Option<BedRow<'_>>, GenomeError> {
+        if self.failed {
+            return Ok(None);
+        }
+        // Until the row is known to be good.
+        self.failed = true;
+        loop {
+            if !self.lines.advance()? {
+                return Ok(None);
+            }
             if !is_skipped(self.lines.line()) {
-                return self.parse().map(Some);
+                break;
             }
         }
-        Ok(None)
-    }
-
-    fn parse(&mut self) -> Result<BedRecord, GenomeError> {
         let line = self.lines.text()?;
-        let joined: String;
         let line = match self.options.separator {
             Separator::Tab => line,
             Separator::Blanks => {
-                joined = line.split_ascii_whitespace().collect::<Vec<_>>().join("\t");
-                &joined
+                self.joined = line.split_ascii_whitespace().collect::<Vec<_>>().join("\t");
+                &self.joined
             }
         };
-        let mut fields = line.splitn(4, '\t');
-        let (Some(contig), Some(start), Some(end)) = (fields.next(), fields.next(), fields.next()) else {
-            return Err(self.too_few(line));
-        };
-        let columns = fields.next();
-        if contig.is_empty() {
-            return Err(self.lines.error(1, "found no contig name, expected one"));
-        }
-        let (start, end) = (self.start(start)?, self.number("end", end, 3)?);
-        let contig = intern(contig, &mut self.last, &mut self.contigs);
-        match Region::new(contig, start, end) {
-            Ok(region) => Ok(BedRecord::new(region, columns)),
-            Err(CoreError::Reversed { .. }) => Err(self.reversed(start, end)),
-            Err(error) => Err(self.lines.error(2, error.to_string())),
-        }
+        let row = parse(line, &self.lines, self.options)?;
+        self.failed = false;
+        Ok(Some(row))
     }
 
-    fn start(&self, text: &str) -> Result<u64, GenomeError> {
-        let start = self.number("start", text, 2)?;
-        match self.options.origin {
-            Origin::Zero => Ok(start),
-            Origin::One => {
-                let problem = "start is 0, expected at least 1 where positions count from 1";
-                start.checked_sub(1).ok_or_else(|| self.lines.error(2, problem))
-            }
-        }
+    /// An error in a field, from 1, of the row read last.
+    pub(crate) fn error(&self, field: usize, problem: impl Into<String>) -> GenomeError {
+        self.lines.error(field, problem)
     }
+}
 
-    fn number(&self, what: &str, text: &str, field: usize) -> Result<u64, GenomeError> {
+fn parse<'a, R: BufRead>(
+    line: &'a str,
+    lines: &Lines<R>,
+    options: BedOptions,
+) -> Result<BedRow<'a>, GenomeError> {
+    let mut fields = line.splitn(4, '\t');
+    let (Some(contig), Some(start), Some(end)) = (fields.next(), fields.next(), fields.next()) else {
+        return Err(too_few(line, lines, options));
+    };
+    if contig.is_empty() {
+        return Err(lines.error(1, "found no contig name, expected one"));
+    }
+    let number = |what: &str, text: &str, field: usize| {
         parse_position(text).map_err(|expected| {
-            self.lines.error(field, format!("{what} is {}, expected {expected}", quoted(text.as_bytes())))
+            lines.error(field, format!("{what} is {}, expected {expected}", quoted(text.as_bytes())))
         })
+    };
+    let (written, end) = (number("start", start, 2)?, number("end", end, 3)?);
+    let problem = "start is 0, expected at least 1 where positions count from 1";
+    let start = match options.origin {
+        Origin::Zero => written,
+        Origin::One => written.checked_sub(1).ok_or_else(|| lines.error(2, problem))?,
+    };
+    if end < start {
+        // The numbers stand in the message as they stand in the file.
+        return Err(lines.error(3, format!("end {end} is below start {written}")));
     }
+    Ok(BedRow { contig, start, end, columns: fields.next() })
+}
 
-    /// The numbers stand in the message as they stand in the file.
-    fn reversed(&self, start: u64, end: u64) -> GenomeError {
-        let written = match self.options.origin {
-            Origin::Zero => start,
-            Origin::One => start + 1,
-        };
-        self.lines.error(3, format!("end {end} is below start {written}"))
+fn too_few<R: BufRead>(line: &str, lines: &Lines<R>, options: BedOptions) -> GenomeError {
+    if options.separator == Separator::Tab && line.split_ascii_whitespace().nth(2).is_some() {
+        return lines.error(1, "found columns separated by blanks, expected tabs");
     }
-
-    fn too_few(&self, line: &str) -> GenomeError {
-        if self.options.separator == Separator::Tab && line.split_ascii_whitespace().nth(2).is_some() {
-            return self.lines.error(1, "found columns separated by blanks, expected tabs");
-        }
-        let found = line.split('\t').count();
-        let noun = if found == 1 { "column" } else { "columns" };
-        self.lines.error(found + 1, format!("found {found} {noun}, expected at least 3: contig, start, end"))
-    }
+    let found = line.split('\t').count();
+    let noun = if found == 1 { "column" } else { "columns" };
+    lines.error(found + 1, format!("found {found} {noun}, expected at least 3: contig, start, end"))
 }
 
 impl<R: BufRead> Iterator for Reader<R> {
     type Item = Result<BedRecord, GenomeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let row = self.read();
-        self.failed = row.is_err();
-        row.transpose()
+        // The names are held apart while a row borrows the rest.
+        let (mut last, mut contigs) = (self.last.take(), std::mem::take(&mut self.contigs));
+        let record = self.advance().and_then(|row| {
+            let Some(row) = row else { return Ok(None) };
+            let contig = intern(row.contig, &mut last, &mut contigs);
+            Ok(Region::new(contig, row.start, row.end).ok().map(|region| BedRecord::new(region, row.columns)))
+        });
+        (self.last, self.contigs) = (last, contigs);
+        record.transpose()
     }
 }
 

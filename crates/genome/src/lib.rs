@@ -5,6 +5,8 @@
 //! * [`fastq`]: reads with qualities;
 //! * [`Genome`]: a genome in memory; [`open_reference`] chooses between the two by what a file holds;
 //! * [`bed`]: BED files and their relatives; [`read_sizes`] and [`tile()`]: lengths of contigs, tiles over them;
+//! * [`RegionSet`], [`merge_sorted`]: regions that lie near one another as one; [`ContigSplit`]:
+//!   which contigs train, validate and test;
 //! * [`text`]: text files that may be plain, gzip or bgzip.
 //!
 //! Coordinates are 0-based and half-open. Every error says which file, where, what was found and what was
@@ -16,13 +18,17 @@ mod error;
 pub mod fasta;
 pub mod fastq;
 mod genome;
+mod merge;
 mod positioned;
 mod sizes;
+mod split;
 pub mod text;
 mod tile;
 
 pub use bgzip::BgzipIndex;
 pub use error::GenomeError;
 pub use genome::{DEFAULT_MAX_MEMORY, Genome, open_reference};
+pub use merge::{ColumnOperation, MergedRegion, RegionSet, merge_sorted};
 pub use sizes::read_sizes;
+pub use split::{ContigSplit, Split};
 pub use tile::{Tiles, tile};
