@@ -1,13 +1,16 @@
-//! FASTA, its indices and BED against samtools, bgzip and pyfaidx.
+//! FASTA, its indices, BED and merged regions against samtools, bgzip, pyfaidx and bedtools.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use cistron::genome::fasta::{FastaFile, FastaIndex, index};
-use cistron::genome::{BgzipIndex, Genome, bed, read_sizes};
-use cistron::{Anchor, Reference, Strand, Window, reverse_complement_letters};
+use cistron::genome::{
+    BgzipIndex, ContigSplit, Genome, GenomeError, RegionSet, bed, center, merge_sorted, read_sizes,
+};
+use cistron::{Anchor, Reference, Region, Strand, Window, reverse_complement_letters};
 use conformance::{data, golden};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -329,4 +332,67 @@ fn digests_are_those_of_the_standard() {
     assert_eq!(md5(b"message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
     let long = b"12345678901234567890123456789012345678901234567890123456789012345678901234567890";
     assert_eq!(md5(long), "57edf4a22be3c955ac49da2e2107b67a");
+}
+
+/// The merged regions of a golden table as bedtools writes them, of sorted and of unsorted rows.
+fn merged(path: &Path, distance: i64) -> String {
+    let mut set = RegionSet::default();
+    for row in bed::read(path).unwrap() {
+        set.push(row.region.contig(), row.region.start(), row.region.end());
+    }
+    let mut text = String::new();
+    set.merge(distance, &mut |it| writeln!(text, "{}\t{}\t{}", it.contig, it.start, it.end)).unwrap();
+    text
+}
+
+#[test]
+fn merged_regions_are_those_of_bedtools() {
+    let Some(folder) = golden("genome-io/bed") else { return };
+    let mut checked = 0;
+    for case in json(folder.join("merge_cases.json")).as_array().unwrap() {
+        if case["args"].as_str().is_some_and(|args| !args.is_empty()) {
+            continue;
+        }
+        let distance = case["d"].as_i64().unwrap_or(0);
+        let (sorted, expected) =
+            (text(case, "in"), fs::read_to_string(folder.join(text(case, "out"))).unwrap());
+        assert_eq!(merged(&folder.join(sorted), distance), expected, "{case}");
+        assert_eq!(merged(&folder.join(sorted.replace(".sorted", "")), distance), expected, "{case}");
+        let mut streamed = String::new();
+        let mut rows = bed::Reader::open(folder.join(sorted)).unwrap();
+        merge_sorted(&mut rows, distance, &mut |it| {
+            writeln!(streamed, "{}\t{}\t{}", it.contig, it.start, it.end).unwrap();
+            Ok::<(), GenomeError>(())
+        })
+        .unwrap();
+        assert_eq!(streamed, expected, "{case}");
+        checked += 1;
+    }
+    assert_eq!(checked, 36);
+    let union: String =
+        (0..3).map(|i| fs::read_to_string(folder.join(format!("rep{i}.gappedPeak.bed"))).unwrap()).collect();
+    let all = tempfile::tempdir().unwrap();
+    fs::write(all.path().join("all.bed"), union).unwrap();
+    let expected = fs::read_to_string(folder.join("union.merged.bed")).unwrap();
+    assert_eq!(merged(&all.path().join("all.bed"), 0), expected);
+}
+
+#[test]
+fn windows_around_peaks_and_their_parts_are_those_of_the_rule() {
+    let Some(folder) = golden("genome-io/regions") else { return };
+    let golden = json(folder.join("ref_windows.json"));
+    let width = u32::try_from(golden["length"].as_u64().unwrap()).unwrap();
+    let split = ContigSplit::new(None, &["chr8"], &["chr2", "chr10"], &["chrY", "chrM"]);
+    for case in golden["regions"].as_array().unwrap() {
+        let contig = text(case, "chrom");
+        let [start, end] = ["start", "end"].map(|key| case[key].as_u64().unwrap());
+        let region = Region::new(contig, start, end).unwrap();
+        let length = golden["sizes"][contig].as_u64().unwrap();
+        let found = center(&region, width, Anchor::Half, length).map(|it| [it.start(), it.end()]);
+        let expected = case["win"].as_array().map(|win| [win[0].as_u64().unwrap(), win[1].as_u64().unwrap()]);
+        assert_eq!(found, expected, "{case}");
+        let part = split.of(contig).map(|part| format!("{part:?}").to_lowercase());
+        let expected = case["split"].as_str().map(|part| if part == "val" { "valid" } else { part });
+        assert_eq!(part.as_deref(), expected, "{case}");
+    }
 }

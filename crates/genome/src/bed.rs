@@ -89,6 +89,8 @@ pub struct BedRow<'a> {
     pub end: u64,
     /// Columns from the fourth on, joined by tabs; `None` in a row of three.
     pub columns: Option<&'a str>,
+    /// The line of the file, from 1.
+    pub line: u64,
 }
 
 impl BedRow<'_> {
@@ -277,7 +279,7 @@ fn parse<'a, R: BufRead>(
         // The numbers stand in the message as they stand in the file.
         return Err(lines.error(3, format!("end {end} is below start {written}")));
     }
-    Ok(BedRow { contig, start, end, columns: fields.next() })
+    Ok(BedRow { contig, start, end, columns: fields.next(), line: lines.number() })
 }
 
 fn too_few<R: BufRead>(line: &str, lines: &Lines<R>, options: BedOptions) -> GenomeError {

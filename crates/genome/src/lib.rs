@@ -5,8 +5,8 @@
 //! * [`fastq`]: reads with qualities;
 //! * [`Genome`]: a genome in memory; [`open_reference`] chooses between the two by what a file holds;
 //! * [`bed`]: BED files and their relatives; [`read_sizes`] and [`tile()`]: lengths of contigs, tiles over them;
-//! * [`RegionSet`], [`merge_sorted`]: regions that lie near one another as one; [`ContigSplit`]:
-//!   which contigs train, validate and test;
+//! * [`RegionSet`], [`merge_sorted`]: regions that lie near one another as one; [`center()`]: windows of one
+//!   width; [`ContigSplit`]: which contigs train, validate and test;
 //! * [`text`]: text files that may be plain, gzip or bgzip.
 //!
 //! Coordinates are 0-based and half-open. Every error says which file, where, what was found and what was
@@ -14,6 +14,7 @@
 
 pub mod bed;
 mod bgzip;
+mod center;
 mod error;
 pub mod fasta;
 pub mod fastq;
@@ -26,6 +27,7 @@ pub mod text;
 mod tile;
 
 pub use bgzip::BgzipIndex;
+pub use center::center;
 pub use error::GenomeError;
 pub use genome::{DEFAULT_MAX_MEMORY, Genome, open_reference};
 pub use merge::{ColumnOperation, MergedRegion, RegionSet, merge_sorted};

@@ -1,4 +1,4 @@
-//! `cistron regions`: tile.
+//! `cistron regions`: merge, center, tile, split.
 
 use std::io::Write;
 use std::num::NonZeroU64;
@@ -11,16 +11,38 @@ use clap::{Args, Subcommand};
 use crate::context::Context;
 use crate::output::Output;
 
+mod center;
+mod merge;
+mod split;
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Regions that touch or lie near one another, as one
+    #[command(after_help = "Examples:\n  \
+        cistron regions merge peaks.bed more.narrowPeak.gz -o union.bed\n  \
+        cistron regions merge peaks.bed --same-strand --columns 5,5 --operations mean,count")]
+    Merge(merge::MergeArgs),
+    /// Windows of one width around the middle of each region
+    #[command(
+        after_help = "Example: cistron regions center union.bed --width 114688 --sizes genome.fa.fai -o windows.bed"
+    )]
+    Center(center::CenterArgs),
     /// Cut every contig into windows of one width
     #[command(after_help = "Example: cistron regions tile --sizes genome.fa.fai --width 2000 -o tiles.bed")]
     Tile(TileArgs),
+    /// Regions for training, validation and test, by contig
+    #[command(
+        after_help = "Example: cistron regions split windows.bed --valid chr8 --test chr2,chr10 --exclude chrY --out-dir split"
+    )]
+    Split(split::SplitArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
+        Command::Merge(args) => merge::merge(args, context),
+        Command::Center(args) => center::center(args, context),
         Command::Tile(args) => run_tile(args, context),
+        Command::Split(args) => split::split(args, context),
     }
 }
 
