@@ -29,7 +29,7 @@ pub struct MergedRegion<'a> {
 
 /// Regions in any order, to be merged.
 ///
-/// 32 bytes a region on most machines.
+/// 24 bytes a region on 64-bit machines.
 ///
 /// ```
 /// use cistron_genome::{GenomeError, RegionSet};
