@@ -112,9 +112,31 @@ impl std::fmt::Display for Number {
     }
 }
 
+/// Adds a whole number in decimal digits to a line, without what formatting costs.
+pub(crate) fn push_decimal(line: &mut Vec<u8>, mut number: u64) {
+    let begin = line.len();
+    loop {
+        line.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    line[begin..].reverse();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimals_are_those_of_the_standard() {
+        for number in [0, 7, 10, 1234, u64::MAX] {
+            let mut line = b"chr1\t".to_vec();
+            push_decimal(&mut line, number);
+            assert_eq!(String::from_utf8(line).unwrap(), format!("chr1\t{number}"));
+        }
+    }
 
     #[test]
     fn numbers_are_short_and_read_back() {

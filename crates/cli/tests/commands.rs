@@ -22,6 +22,7 @@ fn every_command_explains_itself_with_an_example() {
         "regions center",
         "regions tile",
         "regions split",
+        "regions variants",
         "model info",
         "probe train",
         "probe predict",
@@ -913,4 +914,23 @@ fn regions_that_are_none_are_refused_with_their_place() {
     refuse("center one.bed --width 0 --sizes sizes", 2, "--width");
     refuse("split bad.bed --out-dir parts", 1, "bad.bed:2:3");
     assert!(!bench.path("parts/train.bed").exists());
+}
+
+#[test]
+fn every_substitution_of_a_region_is_written_as_vcf() {
+    let bench = Bench::new();
+    let ran = bench.run("regions variants genome.fa --region chr1:30-33");
+    assert_eq!(ran.stderr, "warning: 1 positions without a known base left out\n");
+    let expected = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=39>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\
+                    chr1\t31\t.\tT\tA\t.\t.\t.\nchr1\t31\t.\tT\tC\t.\t.\t.\nchr1\t31\t.\tT\tG\t.\t.\t.\n\
+                    chr1\t33\t.\tG\tA\t.\t.\t.\nchr1\t33\t.\tG\tC\t.\t.\t.\nchr1\t33\t.\tG\tT\t.\t.\t.\n";
+    assert_eq!(ran.stdout, expected);
+    let lower = bench.ok("regions variants genome.fa --region chr2:0-1 -o v.vcf.gz");
+    assert_eq!(lower, "");
+    for (region, code, message) in
+        [("chr1:30-40", 1, "chr1:30-40"), ("chr3:1-2", 1, "chr3"), ("chr1", 2, "expected CONTIG:START-END")]
+    {
+        let ran = bench.run(&format!("regions variants genome.fa --region {region}"));
+        assert!(ran.code == Some(code) && ran.stderr.contains(message), "{region}: {}", ran.stderr);
+    }
 }

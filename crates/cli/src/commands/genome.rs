@@ -112,7 +112,7 @@ fn parse_region(text: &str, reference: &dyn Reference) -> anyhow::Result<Region>
 }
 
 /// The window over a region that must lie inside its contig.
-fn inside(reference: &dyn Reference, region: &Region, strand: Strand) -> anyhow::Result<Window> {
+pub(super) fn inside(reference: &dyn Reference, region: &Region, strand: Strand) -> anyhow::Result<Window> {
     let contig = reference.contig(region.contig())?;
     if region.end() > contig.length {
         let window = region.to_string();

@@ -1,4 +1,4 @@
-//! `cistron regions`: merge, center, tile, split.
+//! `cistron regions`: merge, center, tile, split, variants.
 
 use std::io::Write;
 use std::num::NonZeroU64;
@@ -14,6 +14,7 @@ use crate::output::Output;
 mod center;
 mod merge;
 mod split;
+mod variants;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -35,6 +36,9 @@ pub(crate) enum Command {
         after_help = "Example: cistron regions split windows.bed --valid chr8 --test chr2,chr10 --exclude chrY --out-dir split"
     )]
     Split(split::SplitArgs),
+    /// Every substitution of one base in a region, as VCF
+    #[command(after_help = "Example: cistron regions variants genome.fa --region chr1:1000-1200 -o all.vcf")]
+    Variants(variants::VariantsArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -43,6 +47,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Center(args) => center::center(args, context),
         Command::Tile(args) => run_tile(args, context),
         Command::Split(args) => split::split(args, context),
+        Command::Variants(args) => variants::variants(args, context),
     }
 }
 

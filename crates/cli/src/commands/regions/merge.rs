@@ -9,7 +9,7 @@ use cistron::{Observer, Strand, Warning};
 use clap::Args;
 
 use crate::context::{Context, usage};
-use crate::output::Output;
+use crate::output::{Output, push_decimal};
 
 #[derive(Args)]
 pub(crate) struct MergeArgs {
@@ -95,8 +95,17 @@ pub(super) fn merge(args: &MergeArgs, context: &Context) -> anyhow::Result<()> {
     let mut output = Output::open(args.output.as_ref(), context)?;
     let [forward, reverse] = &mut groups;
     if reverse.set.is_empty() {
+        let mut line = Vec::new();
         forward.merge(args, &summary, &mut |merged, columns, _| {
-            Ok(writeln!(output, "{}\t{}\t{}{columns}", merged.contig, merged.start, merged.end)?)
+            line.clear();
+            line.extend_from_slice(merged.contig.as_bytes());
+            for position in [merged.start, merged.end] {
+                line.push(b'\t');
+                push_decimal(&mut line, position);
+            }
+            line.extend_from_slice(columns.as_bytes());
+            line.push(b'\n');
+            Ok(output.write_all(&line)?)
         })?;
     } else {
         let mut lines = Vec::new();
