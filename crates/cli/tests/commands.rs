@@ -845,6 +845,14 @@ fn regions_are_merged_centred_and_split() {
     bench.write("b.bed", "track name=x\nchr1\t10\t20\td\t4.5\t-\r\nchr1\t20\t22\te\t1\t+\n");
     assert_eq!(bench.ok("regions merge a.bed b.bed"), "chr1\t8\t22\nchr1\t40\t50\nchr2\t5\t9\n");
     assert_eq!(bench.ok("regions merge a.bed b.bed --distance 18"), "chr1\t8\t50\nchr2\t5\t9\n");
+    bench.write("sorted.bed", "chr1\t8\t12\nchr1\t12\t20\nchr10\t1\t2\nchr2\t0\t4\n");
+    bench.write("other.bed", "chr1\t8\t12\nchr1\t12\t20\nchr2\t0\t4\nchr10\t1\t2\n");
+    for file in ["sorted", "other"] {
+        let expected = "chr1\t8\t20\nchr10\t1\t2\nchr2\t0\t4\n";
+        assert_eq!(bench.ok(&format!("regions merge {file}.bed")), expected);
+        bench.ok(&format!("regions merge {file}.bed -o {file}.out"));
+        assert_eq!(bench.read(&format!("{file}.out")), expected);
+    }
     let apart = bench.ok("regions merge a.bed b.bed --distance -1 --columns 5,4 --operations sum,distinct");
     assert_eq!(apart, "chr1\t8\t20\t7.5\tc,d\nchr1\t20\t22\t1\te\nchr1\t40\t50\t2\tb\nchr2\t5\t9\t1\ta\n");
     let strands = bench.ok("regions merge a.bed b.bed --same-strand --columns 6 --operations distinct,count");

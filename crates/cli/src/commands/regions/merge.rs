@@ -1,10 +1,10 @@
 //! `cistron regions merge`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
-use cistron::genome::{ColumnOperation, MergedRegion, RegionSet, bed};
+use anyhow::{anyhow, ensure};
+use cistron::genome::{ColumnOperation, MergedRegion, RegionSet, bed, merge_sorted};
 use cistron::{Observer, Strand, Warning};
 use clap::Args;
 
@@ -71,6 +71,15 @@ impl MergeArgs {
 
 pub(super) fn merge(args: &MergeArgs, context: &Context) -> anyhow::Result<()> {
     let summary = args.summary()?;
+    if let [file] = &args.files[..]
+        && file.as_os_str() != "-"
+        && !args.same_strand
+        && args.strand.is_none()
+        && summary.is_empty()
+        && merge_one_sorted(file, args, context)?
+    {
+        return Ok(());
+    }
     let mut groups = [Rows::default(), Rows::default()];
     let mut left_out = 0;
     // Of many plain regions only positions are kept.
@@ -97,14 +106,7 @@ pub(super) fn merge(args: &MergeArgs, context: &Context) -> anyhow::Result<()> {
     if reverse.set.is_empty() {
         let mut line = Vec::new();
         forward.merge(args, &summary, &mut |merged, columns, _| {
-            line.clear();
-            line.extend_from_slice(merged.contig.as_bytes());
-            for position in [merged.start, merged.end] {
-                line.push(b'\t');
-                push_decimal(&mut line, position);
-            }
-            line.extend_from_slice(columns.as_bytes());
-            line.push(b'\n');
+            write_line(&mut line, merged, columns);
             Ok(output.write_all(&line)?)
         })?;
     } else {
@@ -126,6 +128,48 @@ pub(super) fn merge(args: &MergeArgs, context: &Context) -> anyhow::Result<()> {
         context.progress.warn(Warning::new(left_out, "regions without a strand left out"));
     }
     Ok(())
+}
+
+/// Merges a file with one region in memory if its rows are sorted as the result is; false if they are not, or if
+/// anything is wrong: then the whole file is read again, and the error is found again.
+fn merge_one_sorted(file: &Path, args: &MergeArgs, context: &Context) -> anyhow::Result<bool> {
+    let mut output = Output::open(args.output.as_ref(), context)?;
+    if let Output::Standard(_) = output {
+        // What has been printed cannot be taken back.
+        let mut text = Vec::new();
+        if stream(file, args.distance, &mut text).is_err() {
+            return Ok(false);
+        }
+        output.write_all(&text)?;
+    } else if stream(file, args.distance, &mut output).is_err() {
+        return Ok(false);
+    }
+    output.commit()?;
+    Ok(true)
+}
+
+fn stream(file: &Path, distance: i64, output: &mut dyn Write) -> anyhow::Result<()> {
+    let mut rows = bed::Reader::open(file)?;
+    let (mut line, mut contig) = (Vec::new(), String::new());
+    merge_sorted(&mut rows, distance, &mut |merged| {
+        if merged.contig != contig {
+            ensure!(*merged.contig > *contig, "contigs are not in the order of their bytes");
+            merged.contig.clone_into(&mut contig);
+        }
+        write_line(&mut line, merged, "");
+        Ok::<(), anyhow::Error>(output.write_all(&line)?)
+    })
+}
+
+fn write_line(line: &mut Vec<u8>, merged: &MergedRegion<'_>, columns: &str) {
+    line.clear();
+    line.extend_from_slice(merged.contig.as_bytes());
+    for position in [merged.start, merged.end] {
+        line.push(b'\t');
+        push_decimal(line, position);
+    }
+    line.extend_from_slice(columns.as_bytes());
+    line.push(b'\n');
 }
 
 /// Regions with what is to be summed up of them.
