@@ -94,6 +94,21 @@ fn networks_are_trained_measured_and_used() {
     let repaired = bench.ok("kmer denoise seeds toy.fa");
     assert_eq!(repaired.matches('N').count(), 1);
 
+    // The spread over seeds, and what is no other seed of the same model. A run that was resumed tells no CPU time.
+    // Four numbers for each of 4⁶ words and each of 56 places of a base beside it, and the weight of the input.
+    assert_eq!(number(&report, "parameters"), 4096.0 * 56.0 * 4.0 + 1.0);
+    assert!(number(&report, "training_cpu_minutes") > 0.0, "{report}");
+    bench.ok(&format!("{seeds} 12 -o other --seed 5"));
+    bench.ok("kmer evaluate seeds toy.fa --replicate other -o both.json");
+    bench.ok("kmer evaluate other toy.fa -o other.json");
+    let (both, second) = (bench.read("both.json"), bench.read("other.json"));
+    let (first, second) = (number(&report, "hamming"), number(&second, "hamming"));
+    let spread = &both[both.find("\"seeds\"").unwrap()..];
+    assert!((number(spread, "mean") - f64::midpoint(first, second)).abs() < 1e-15, "{spread}");
+    assert!((number(spread, "sd") - (first - second).abs() / 2_f64.sqrt()).abs() < 1e-15, "{spread}");
+    bench.ok("kmer evaluate again toy.fa -o again.json");
+    assert!(bench.read("again.json").contains("\"training_cpu_minutes\": null"));
+
     bench.ok("kmer train toy.fa --split blocks --block 500 --model conv --channels 8 --epochs 2 -o conv");
     bench.ok("kmer evaluate conv toy.fa -o conv.json");
     let report = bench.read("conv.json");
@@ -121,11 +136,13 @@ fn networks_are_trained_measured_and_used() {
             "network is",
         ),
         ("kmer train toy.fa --split random --model seeds --resume -o none", 1, "none"),
+        ("kmer evaluate seeds toy.fa --replicate conv -o x", 2, "conv is another model than seeds"),
     ] {
         let ran = bench.run(arguments);
         assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
         assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
     }
+    assert!(!bench.path("x").exists(), "a wrong use left something");
     let weights = model("conv");
     std::fs::write(bench.path("conv/model.safetensors"), &weights[..weights.len() / 2]).unwrap();
     let ran = bench.run("kmer denoise conv toy.fa");

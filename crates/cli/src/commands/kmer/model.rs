@@ -60,6 +60,14 @@ pub(super) struct SplitRecord {
     pub(super) leaky: bool,
 }
 
+impl Config {
+    /// What models that differ in nothing but the seed of their training have in common.
+    pub(super) fn but_for_seed(&self) -> anyhow::Result<serde_json::Value> {
+        let split = self.split.map(|split| SplitRecord { seed: 0, ..split });
+        Ok(serde_json::to_value(Self { split, ..self.clone() })?)
+    }
+}
+
 impl SplitRecord {
     pub(super) fn new(split: Split, validation: f64, seed: u64) -> Self {
         let block = match split {
@@ -160,6 +168,14 @@ impl Model {
             Self::Codebook(codebook) => &**codebook,
             Self::Spectrum(spectrum) => &**spectrum,
             Self::Network(denoiser) => &**denoiser,
+        }
+    }
+
+    /// How many numbers were trained; none for a model of counts.
+    pub(super) fn n_parameters(&self) -> Option<usize> {
+        match self {
+            Self::Codebook(_) | Self::Spectrum(_) => None,
+            Self::Network(denoiser) => Some(denoiser.n_parameters()),
         }
     }
 
