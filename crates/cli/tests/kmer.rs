@@ -37,10 +37,13 @@ fn reads_are_simulated_counted_and_corrected_from_themselves() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let again = bench.run("kmer denoise spectrum reads.fq --threads 1 --quiet");
     assert_eq!(again.stdout, bench.read("corrected.fq"));
+    bench.ok("kmer denoise spectrum reads.fq -o votes.fq --votes");
     let graph = |file: &str| bench.ok(&format!("kmer graph {file} -k 21 --truth toy.fa"));
     let (before, after) = (graph("reads.fq"), graph("corrected.fq"));
     assert!(number(&before, "precision") < 0.5, "{before}");
     assert!(number(&after, "precision") > 0.95 && number(&after, "recall") > 0.97, "{after}");
+    let votes = graph("votes.fq");
+    assert!(number(&votes, "precision") > 0.9 && number(&votes, "recall") > 0.97, "{votes}");
     assert!(number(&after, "tips") * 10.0 < number(&before, "tips"), "{before}{after}");
 }
 
@@ -93,6 +96,11 @@ fn networks_are_trained_measured_and_used() {
     assert_eq!(model("seeds"), model("again"));
     let repaired = bench.ok("kmer denoise seeds toy.fa");
     assert_eq!(repaired.matches('N').count(), 1);
+
+    let info = bench.ok("model info --model seeds");
+    let expected = "type\tdenoiser\nkind\tseeds\nalphabet\tACGT\nk\t31\nnoise\t0.1\nparameters\t917505\n\
+                    held_out\tsingle windows, 0.1 of all, seed 0\n";
+    assert_eq!(info, expected);
 
     // The spread over seeds, and what is no other seed of the same model. A run that was resumed tells no CPU time.
     // Four numbers for each of 4⁶ words and each of 56 places of a base beside it, and the weight of the input.
