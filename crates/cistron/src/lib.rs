@@ -30,9 +30,10 @@
 
 #[doc(inline)]
 pub use cistron_core::{
-    Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, MAX_POSITION, Observer, PeerRng, Reference,
-    ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, Warning, Window,
-    area_under_roc, average_precision, complement_letter, midranks, reverse_complement_letters,
+    Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, FixedSide, MAX_POSITION, Observer, PeerRng,
+    Reference, ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, VariantRow,
+    VariantStatus, VariantWindow, Warning, Window, area_under_roc, average_precision, complement_letter,
+    midranks, reverse_complement_letters,
 };
 #[cfg(feature = "effects")]
 #[doc(inline)]

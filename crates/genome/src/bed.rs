@@ -1,15 +1,13 @@
 //! BED: regions in a table, from three columns to as many as a file has.
 
-use std::collections::HashSet;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::Arc;
 
 use cistron_core::{CoreError, MAX_POSITION, Region, Strand};
 
 use crate::GenomeError;
 use crate::error::quoted;
-use crate::text::{self, Lines, TextReader};
+use crate::text::{self, ContigNames, Lines, TextReader};
 
 /// A row of a BED file or of one of its relatives (narrowPeak, broadPeak, gappedPeak, bigBed).
 ///
@@ -136,9 +134,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<BedRecord>, GenomeError> {
 pub struct Reader<R> {
     lines: Lines<R>,
     options: BedOptions,
-    contigs: HashSet<Arc<str>>,
-    /// The contig of the row before, which most rows share.
-    last: Option<Arc<str>>,
+    contigs: ContigNames,
     failed: bool,
 }
 
@@ -159,8 +155,7 @@ impl<R: BufRead> Reader<R> {
         Self {
             lines: Lines::new(file, reader),
             options: BedOptions::default(),
-            contigs: HashSet::new(),
-            last: None,
+            contigs: ContigNames::default(),
             failed: false,
         }
     }
@@ -205,7 +200,7 @@ impl<R: BufRead> Reader<R> {
             return Err(self.lines.error(1, "found no contig name, expected one"));
         }
         let (start, end) = (self.start(start)?, self.number("end", end, 3)?);
-        let contig = intern(contig, &mut self.last, &mut self.contigs);
+        let contig = self.contigs.get(contig);
         match Region::new(contig, start, end) {
             Ok(region) => Ok(BedRecord::new(region, columns)),
             Err(CoreError::Reversed { .. }) => Err(self.reversed(start, end)),
@@ -278,22 +273,10 @@ pub(crate) fn parse_position(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| format!("at most {MAX_POSITION}"))
 }
 
-/// One name for all rows of a contig.
-fn intern(contig: &str, last: &mut Option<Arc<str>>, contigs: &mut HashSet<Arc<str>>) -> Arc<str> {
-    if let Some(last) = last.as_ref().filter(|last| &***last == contig) {
-        return last.clone();
-    }
-    let name = contigs.get(contig).cloned().unwrap_or_else(|| {
-        let name: Arc<str> = contig.into();
-        contigs.insert(name.clone());
-        name
-    });
-    *last = Some(name.clone());
-    name
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn rows(text: &str, options: BedOptions) -> Result<Vec<String>, String> {

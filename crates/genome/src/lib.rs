@@ -20,6 +20,7 @@ mod positioned;
 mod sizes;
 pub mod text;
 mod tile;
+pub mod vcf;
 
 pub use bgzip::BgzipIndex;
 pub use error::GenomeError;

@@ -18,7 +18,8 @@ pub enum FixedSide {
 ///
 /// The first base of the reference allele stands where [`Anchor`] says. Of the alternate allele's window, the flank
 /// on the fixed side is that of the reference, the allele follows, and genome fills what is left; an allele longer
-/// than the room is cut at the window's end. Beyond the contig is padding.
+/// than the room is cut at the window's end, and after a reference allele that leaves the window no base is fixed: the
+/// alternate allele then ends the window of [`FixedSide::Right`]. Beyond the contig is padding.
 ///
 /// ```
 /// use cistron_core::{Alphabet, Anchor, FixedSide, Sequence, Variant, VariantWindow};
@@ -125,7 +126,7 @@ impl VariantWindow {
     }
 
     fn fetch_left(
-        &self,
+        self,
         variant: &Variant,
         genome: &dyn Reference,
         codes: &mut Vec<u8>,
@@ -141,22 +142,21 @@ impl VariantWindow {
     }
 
     fn fetch_right(
-        &self,
+        self,
         variant: &Variant,
         genome: &dyn Reference,
         codes: &mut Vec<u8>,
     ) -> Result<(), ReferenceError> {
         let (begin, width) = (codes.len(), self.width as usize);
         let window = self.of(variant);
-        // Where the bases after the variant begin, in the window or beyond it.
-        let after = self.index() as usize + variant.reference().len();
+        // Where the bases after the variant begin; an allele that leaves the window ends with it.
+        let after = (self.index() as usize + variant.reference().len()).min(width);
         let allele = variant.alternate().codes();
         let before = after.saturating_sub(allele.len());
         let start = variant.region().start() as i64 - before as i64;
-        fetch(genome, &window, start, before.min(width), codes)?;
+        fetch(genome, &window, start, before, codes)?;
         let allele = allele.get(allele.len().saturating_sub(after)..).unwrap_or_default();
         codes.extend_from_slice(allele);
-        codes.truncate(begin + width);
         let left = begin + width - codes.len();
         fetch(genome, &window, variant.region().end() as i64, left, codes)
     }
@@ -217,7 +217,8 @@ mod tests {
             let start = place as i64 - i64::from(window.index());
             prop_assert_eq!(reference, cut(&letters, start));
             prop_assert_eq!(left, cut(&edited, start));
-            prop_assert_eq!(right, cut(&edited, start + allele.len() as i64 - n as i64));
+            let after = (window.index() as usize + n).min(width as usize);
+            prop_assert_eq!(right, cut(&edited, (place + allele.len()) as i64 - after as i64));
         }
     }
 }
