@@ -219,16 +219,16 @@ fn forget_unpacked(workspace: &Workspace) -> Result<()> {
     else {
         return Ok(());
     };
-    for entry in std::fs::read_dir(&sources)? {
+    for entry in fs::read_dir(&sources)? {
         let folder = entry?.path();
         // A registry on disk has no host in its name.
         let on_disk = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('-'));
-        let ours = |entry: &std::fs::DirEntry| {
+        let ours = |entry: &fs::DirEntry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             workspace.packages.iter().any(|package| name.starts_with(&format!("{}-", package.name)))
         };
-        if on_disk && std::fs::read_dir(&folder)?.filter_map(Result::ok).any(|entry| ours(&entry)) {
-            std::fs::remove_dir_all(&folder)
+        if on_disk && fs::read_dir(&folder)?.filter_map(Result::ok).any(|entry| ours(&entry)) {
+            fs::remove_dir_all(&folder)
                 .with_context(|| format!("cannot remove {}", folder.display()))?;
         }
     }
