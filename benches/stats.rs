@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scores = Array2::from_shape_vec((rows, columns), values)?;
     let n_first: usize = n_first.parse()?;
     let is_first: Vec<bool> = (0..rows).map(|row| row < n_first).collect();
-    let compare = || compare_columns(scores.view(), &is_first, &ComparisonOptions::default());
+    let compare = || compare_columns(scores.view(), &is_first, ComparisonOptions::default());
     let found = compare()?;
     let begin = cpu_seconds();
     for _ in 0..RUNS {

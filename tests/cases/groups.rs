@@ -46,7 +46,7 @@ fn assert_close(found: f64, expected: f64, what: &str) {
 }
 
 fn compare(case: &Value, options: ComparisonOptions) -> GroupComparison {
-    compare_groups(&numbers(&case["x"]), &numbers(&case["y"]), &options).unwrap()
+    compare_groups(&numbers(&case["x"]), &numbers(&case["y"]), options).unwrap()
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn the_published_comparison_of_variants_is_found() {
     }
     let mut is_functional = [false; 611];
     is_functional[..2].fill(true);
-    let found = compare_columns(scores.view(), &is_functional, &ComparisonOptions::default()).unwrap();
+    let found = compare_columns(scores.view(), &is_functional, ComparisonOptions::default()).unwrap();
     for (found, case) in found.iter().zip(published) {
         let label = case["label"].as_str().unwrap();
         assert_eq!((found.n_first, found.n_second), (2, 609));

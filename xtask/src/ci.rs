@@ -1,5 +1,6 @@
 //! Everything that has to pass before a change is merged, one step after the other.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ enum Outcome {
 type Work = fn(&Workspace) -> Result<Outcome>;
 
 /// The steps, in the order in which they run: cheap ones first, then those that share what they build.
-const STEPS: [(&str, Work); 11] = [
+const STEPS: [(&str, Work); 12] = [
     ("fmt", fmt),
     ("tidy", |workspace| passed(tidy::run(workspace))),
     ("docs", |workspace| passed(docs::check(workspace))),
@@ -28,6 +29,7 @@ const STEPS: [(&str, Work); 11] = [
     ("doc", doc),
     ("lean", lean),
     ("features", features),
+    ("examples", examples),
     ("test", test),
     ("cuda-check", |workspace| passed(cuda_check(workspace))),
     ("publish", publish),
@@ -118,6 +120,19 @@ fn test(workspace: &Workspace) -> Result<Outcome> {
     passed(status(&mut cargo_in(workspace, &["test", "--workspace"])))
 }
 
+/// Each example of the facade runs and shows something.
+fn examples(workspace: &Workspace) -> Result<Outcome> {
+    let folder = workspace.root.join("crates/cistron/examples");
+    let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|it| it == "rs")) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let shown = output(&mut cargo_in(workspace, &["run", "-q", "-p", "cistron", "--example", &name]))?;
+        ensure!(!shown.trim().is_empty(), "the example {name} shows nothing");
+    }
+    Ok(Outcome::Passed)
+}
+
 fn doc(workspace: &Workspace) -> Result<Outcome> {
     let mut command = cargo_in(workspace, &["doc", "--workspace", "--no-deps"]);
     passed(status(command.env("RUSTDOCFLAGS", "-D warnings")))
@@ -204,17 +219,16 @@ fn forget_unpacked(workspace: &Workspace) -> Result<()> {
     else {
         return Ok(());
     };
-    for entry in std::fs::read_dir(&sources)? {
+    for entry in fs::read_dir(&sources)? {
         let folder = entry?.path();
         // A registry on disk has no host in its name.
         let on_disk = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('-'));
-        let ours = |entry: &std::fs::DirEntry| {
+        let ours = |entry: &fs::DirEntry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             workspace.packages.iter().any(|package| name.starts_with(&format!("{}-", package.name)))
         };
-        if on_disk && std::fs::read_dir(&folder)?.filter_map(Result::ok).any(|entry| ours(&entry)) {
-            std::fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        if on_disk && fs::read_dir(&folder)?.filter_map(Result::ok).any(|entry| ours(&entry)) {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
     }
     Ok(())

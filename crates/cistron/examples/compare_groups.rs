@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let is_functional: Vec<bool> = (0..VARIANTS).map(|row| row < FUNCTIONAL).collect();
 
     let options = ComparisonOptions { alternative: Alternative::Greater, ..ComparisonOptions::default() };
-    let columns = compare_columns(scores.view(), &is_functional, &options)?;
+    let columns = compare_columns(scores.view(), &is_functional, options)?;
     let p_values: Vec<f64> = columns.iter().map(|column| column.p_value).collect();
     let q_values = benjamini_hochberg(&p_values);
     println!("track\tmedian_functional\tmedian_other\tp_value\tq_value\tauc\tcohens_d");

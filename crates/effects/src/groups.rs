@@ -160,7 +160,7 @@ pub struct GroupComparison {
 /// ```
 /// use cistron_effects::{ComparisonOptions, PValueMethod, compare_groups};
 ///
-/// let comparison = compare_groups(&[5.1, 4.4, 6.0], &[1.2, 3.3, 4.7, 0.9], &ComparisonOptions::default())?;
+/// let comparison = compare_groups(&[5.1, 4.4, 6.0], &[1.2, 3.3, 4.7, 0.9], ComparisonOptions::default())?;
 /// assert_eq!((comparison.u, comparison.auc), (11.0, 11.0 / 12.0));
 /// // Two of the 35 ways to draw three of seven values give 11 or 12.
 /// assert_eq!(comparison.p_value, 2.0 * 2.0 / 35.0);
@@ -172,7 +172,7 @@ pub struct GroupComparison {
 pub fn compare_groups<T: Copy + Into<f64>>(
     first: &[T],
     second: &[T],
-    options: &ComparisonOptions,
+    options: ComparisonOptions,
 ) -> Result<GroupComparison, EffectError> {
     check_sizes(first.len(), second.len())?;
     let mut workspace = Workspace::new(options, PValues::new(options, first.len(), second.len())?);

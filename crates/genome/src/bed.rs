@@ -1,15 +1,13 @@
 //! BED: regions in a table, from three columns to as many as a file has.
 
-use std::collections::HashSet;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::Arc;
 
 use cistron_core::{MAX_POSITION, Region, Strand};
 
 use crate::GenomeError;
 use crate::error::quoted;
-use crate::text::{self, Lines, TextReader};
+use crate::text::{self, ContigNames, Lines, TextReader};
 
 /// A row of a BED file or of one of its relatives (narrowPeak, broadPeak, gappedPeak, bigBed).
 ///
@@ -166,9 +164,7 @@ pub struct Reader<R> {
     options: BedOptions,
     /// The line with one tab between its columns, where blanks separate them.
     joined: String,
-    contigs: HashSet<Arc<str>>,
-    /// The contig of the row before, which most rows share.
-    last: Option<Arc<str>>,
+    contigs: ContigNames,
     failed: bool,
 }
 
@@ -190,8 +186,7 @@ impl<R: BufRead> Reader<R> {
             lines: Lines::new(file, reader),
             options: BedOptions::default(),
             joined: String::new(),
-            contigs: HashSet::new(),
-            last: None,
+            contigs: ContigNames::default(),
             failed: false,
         }
     }
@@ -306,14 +301,17 @@ impl<R: BufRead> Iterator for Reader<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         // The names are held apart while a row borrows the rest.
-        let (mut last, mut contigs) = (self.last.take(), std::mem::take(&mut self.contigs));
-        let record = self.advance().and_then(|row| {
-            let Some(row) = row else { return Ok(None) };
-            let contig = intern(row.contig, &mut last, &mut contigs);
-            Ok(Region::new(contig, row.start, row.end).ok().map(|region| BedRecord::new(region, row.columns)))
+        let mut contigs = std::mem::take(&mut self.contigs);
+        let record = self.advance().map(|row| {
+            let row = row?;
+            let region = Region::new(contigs.get(row.contig), row.start, row.end);
+            Some(region.map(|region| BedRecord::new(region, row.columns)))
         });
-        (self.last, self.contigs) = (last, contigs);
-        record.transpose()
+        self.contigs = contigs;
+        match record {
+            Ok(record) => record.map(|row| row.map_err(|error| self.error(2, error.to_string()))),
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 
@@ -342,22 +340,10 @@ pub(crate) fn parse_position(text: &str) -> Result<u64, String> {
     Ok(number)
 }
 
-/// One name for all rows of a contig.
-fn intern(contig: &str, last: &mut Option<Arc<str>>, contigs: &mut HashSet<Arc<str>>) -> Arc<str> {
-    if let Some(last) = last.as_ref().filter(|last| &***last == contig) {
-        return last.clone();
-    }
-    let name = contigs.get(contig).cloned().unwrap_or_else(|| {
-        let name: Arc<str> = contig.into();
-        contigs.insert(name.clone());
-        name
-    });
-    *last = Some(name.clone());
-    name
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn rows(text: &str, options: BedOptions) -> Result<Vec<String>, String> {

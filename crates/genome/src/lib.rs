@@ -25,6 +25,7 @@ mod sizes;
 mod split;
 pub mod text;
 mod tile;
+pub mod vcf;
 
 pub use bgzip::BgzipIndex;
 pub use center::center;

@@ -67,7 +67,7 @@ impl RegionSet {
     /// Adds a region; they are numbered from 0. A position beyond [`MAX_POSITION`] is taken for it, an end
     /// below the start for the start.
     pub fn push(&mut self, contig: &str, start: u64, end: u64) {
-        if !self.open.as_ref().is_some_and(|(open, _)| **open == *contig) {
+        if self.open.as_ref().is_none_or(|(open, _)| **open != *contig) {
             self.close();
             let name =
                 self.contigs.get_key_value(contig).map_or_else(|| contig.into(), |(name, _)| name.clone());
@@ -184,10 +184,10 @@ pub fn merge_sorted<R: BufRead, E: From<GenomeError>>(
             return Err(rows.error(2, problem).into());
         }
         last_start = start;
-        if !open.as_mut().is_some_and(|open| open.join(start, end, distance)) {
-            if let Some(done) = open.replace(Cluster::new(start, end)) {
-                each(&done.merged(&contig, &[]))?;
-            }
+        if !open.as_mut().is_some_and(|open| open.join(start, end, distance))
+            && let Some(done) = open.replace(Cluster::new(start, end))
+        {
+            each(&done.merged(&contig, &[]))?;
         }
     }
     match open {
@@ -242,7 +242,9 @@ mod tests {
 
     fn merged(rows: &[(&str, u64, u64)], distance: i64) -> Vec<(String, u64, u64, Vec<usize>)> {
         let mut set = RegionSet::default();
-        rows.iter().for_each(|(contig, start, end)| set.push(contig, *start, *end));
+        for (contig, start, end) in rows {
+            set.push(contig, *start, *end);
+        }
         assert_eq!((set.len(), set.is_empty()), (rows.len(), rows.is_empty()));
         let mut found = Vec::new();
         let keep = &mut |it: &MergedRegion<'_>| {
@@ -312,9 +314,9 @@ mod tests {
             // Sorted rows stream to the same.
             let mut sorted = rows.clone();
             sorted.sort_unstable();
-            let text: String = sorted.iter().map(|(c, start, end)| format!("{c}\t{start}\t{end}\n")).collect();
+            let lines: Vec<String> = sorted.iter().map(|(c, start, end)| format!("{c}\t{start}\t{end}\n")).collect();
             let places: Vec<_> = found.into_iter().map(|(contig, start, end, _)| (contig, start, end)).collect();
-            prop_assert_eq!(streamed(&text, distance), Ok(places));
+            prop_assert_eq!(streamed(&lines.concat(), distance), Ok(places));
         }
     }
 }

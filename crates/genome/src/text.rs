@@ -2,9 +2,11 @@
 //!
 //! What a file holds is told by its first bytes, never by its name.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use cistron_core::AtomicFile;
 use flate2::bufread::MultiGzDecoder;
@@ -209,6 +211,29 @@ impl<R: BufRead> Lines<R> {
             let byte = self.buffer.get(error.valid_up_to()).copied().unwrap_or_default();
             self.error(field, format!("found byte 0x{byte:02X}, expected UTF-8 text"))
         })
+    }
+}
+
+/// One name for all rows of a contig.
+#[derive(Debug, Default)]
+pub(crate) struct ContigNames {
+    names: HashSet<Arc<str>>,
+    /// That of the row before, which most rows share.
+    last: Option<Arc<str>>,
+}
+
+impl ContigNames {
+    pub(crate) fn get(&mut self, contig: &str) -> Arc<str> {
+        if let Some(last) = self.last.as_ref().filter(|last| &***last == contig) {
+            return last.clone();
+        }
+        let name = self.names.get(contig).cloned().unwrap_or_else(|| {
+            let name: Arc<str> = contig.into();
+            self.names.insert(name.clone());
+            name
+        });
+        self.last = Some(name.clone());
+        name
     }
 }
 

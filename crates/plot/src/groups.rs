@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use crate::axes::span;
 use crate::colour;
@@ -171,14 +172,19 @@ impl Frame {
 
     fn dots(&self, svg: &mut Svg, x: f64, (values, n): (&[f64], usize), five: FiveNumbers, colour: &str) {
         let values = values.iter().filter(|value| !value.is_nan());
-        let dots: String = if n <= MOST_DOTS {
-            let places = values.enumerate().map(|(i, value)| (x + JITTER * sideways(i), self.py(*value)));
-            places.map(|(x, y)| format!("M{} {}h.01", Num(x), Num(y))).collect()
+        let mut dots = String::new();
+        // Writing to a string cannot fail.
+        if n <= MOST_DOTS {
+            for (index, value) in values.enumerate() {
+                let _ = write!(dots, "M{} {}h.01", Num(x + JITTER * sideways(index)), Num(self.py(*value)));
+            }
         } else {
             let beyond = values.filter(|value| **value < five.low || **value > five.high);
             let pixels: BTreeSet<i64> = beyond.map(|value| self.py(*value).round() as i64).collect();
-            pixels.into_iter().map(|y| format!("M{} {y}h.01", Num(x))).collect()
-        };
+            for y in pixels {
+                let _ = write!(dots, "M{} {y}h.01", Num(x));
+            }
+        }
         let style = "stroke-width=\"4\" stroke-linecap=\"round\" stroke-opacity=\".5\" fill=\"none\"";
         svg.path(&dots, &format!("stroke=\"{colour}\" {style}"));
     }

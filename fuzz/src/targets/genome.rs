@@ -1,10 +1,10 @@
-//! FASTA, its index, BED and tables of sizes.
+//! FASTA, its index, BED, VCF and tables of sizes.
 
 use std::io::Write;
 
 use cistron::genome::fasta::{FastaIndex, Reader};
-use cistron::genome::{Genome, bed, read_sizes};
-use cistron::{Reference, Strand, Window};
+use cistron::genome::{Genome, bed, read_sizes, vcf};
+use cistron::{Reference, Strand, VariantRow, VariantStatus, Window};
 
 /// Records larger than this are refused.
 const MEMORY: u64 = 1 << 20;
@@ -49,6 +49,34 @@ pub(super) fn bed(text: &[u8]) -> bool {
         assert!(again.is_none_or(|again| again.is_ok_and(|again| again == *row)), "{line:?}");
     }
     rows.is_ok()
+}
+
+/// What is written reads back the same; rows become variants or say why not.
+pub(super) fn vcf(text: &[u8]) -> bool {
+    let genome = Genome::from_reader("x.fa", &b">chr1\nACGTNNacgtACGTACGTGGTTAACC\n"[..], MEMORY);
+    let genome = genome.unwrap_or_else(|error| panic!("{error}"));
+    let read = |text: &[u8]| -> Option<Vec<u8>> {
+        let mut records = vcf::Reader::new("x.vcf", text).ok()?;
+        let mut writer = vcf::Writer::new(Vec::new(), records.header(), &[]).ok()?;
+        for record in &mut records {
+            let record = record.ok()?;
+            writer.write(&record, &[]).ok()?;
+            record.rows().for_each(|row| check_row(&row, &genome));
+        }
+        Some(writer.into_inner())
+    };
+    let Some(written) = read(text) else { return false };
+    // A carriage return at the end of a line goes each time.
+    assert!(written.contains(&b'\r') || read(&written).is_some_and(|again| again == written));
+    true
+}
+
+fn check_row(row: &VariantRow, genome: &Genome) {
+    let (status, variant) = row.resolve(genome).unwrap_or_else(|error| panic!("{error}"));
+    if let (VariantStatus::Ok, Some(variant)) = (status, variant) {
+        let aligned = variant.left_aligned(genome).unwrap_or_else(|error| panic!("{error}"));
+        assert!(aligned.matches(genome).is_ok_and(|matches| matches), "{variant} {aligned}");
+    }
 }
 
 pub(super) fn sizes(text: &[u8]) -> bool {

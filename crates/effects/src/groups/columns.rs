@@ -32,7 +32,7 @@ const COLUMNS: usize = 32;
 ///
 /// let scores = arr2(&[[0.9_f32, 0.1], [0.8, 0.2], [0.1, 0.3], [0.2, 0.4], [0.3, 0.5]]);
 /// let is_first = [true, true, false, false, false];
-/// let columns = compare_columns(scores.view(), &is_first, &ComparisonOptions::default())?;
+/// let columns = compare_columns(scores.view(), &is_first, ComparisonOptions::default())?;
 /// assert_eq!(columns.iter().map(|column| column.auc).collect::<Vec<_>>(), [1.0, 0.0]);
 /// let p_values: Vec<f64> = columns.iter().map(|column| column.p_value).collect();
 /// assert_eq!(p_values, [0.2, 0.2]);
@@ -42,7 +42,7 @@ const COLUMNS: usize = 32;
 pub fn compare_columns<T: Copy + Into<f64> + Sync>(
     scores: ArrayView2<'_, T>,
     is_first: &[bool],
-    options: &ComparisonOptions,
+    options: ComparisonOptions,
 ) -> Result<Vec<GroupComparison>, EffectError> {
     if is_first.len() != scores.nrows() {
         return Err(EffectError::GroupLabels { found: is_first.len(), rows: scores.nrows() });

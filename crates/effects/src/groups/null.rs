@@ -59,7 +59,9 @@ fn rescale(ways: &mut [f64], total: &mut f64) {
     const LARGE: f64 = f64::from_bits((1023 + 512) << 52);
     if *total > LARGE {
         *total /= LARGE;
-        ways.iter_mut().for_each(|count| *count /= LARGE);
+        for count in ways {
+            *count /= LARGE;
+        }
     }
 }
 
@@ -101,7 +103,9 @@ mod tests {
         const FIRST: usize = 30;
         const SECOND: usize = 45;
         let mut ways = vec![vec![0_u128; FIRST * SECOND + 1]; SECOND + 1];
-        ways.iter_mut().for_each(|ways| ways[0] = 1);
+        for ways in &mut ways {
+            ways[0] = 1;
+        }
         for first in 1..=FIRST {
             for second in 1..=SECOND {
                 for u in (0..=first * second).rev() {

@@ -20,7 +20,7 @@ pub(super) struct PValues {
 impl PValues {
     /// Prepares for groups of these sizes or smaller ones.
     pub(super) fn new(
-        options: &ComparisonOptions,
+        options: ComparisonOptions,
         n_first: usize,
         n_second: usize,
     ) -> Result<Self, EffectError> {
@@ -32,7 +32,7 @@ impl PValues {
                 expected: format!("asymptotic or automatic above {MAX_EXACT_PAIRS} pairs of values"),
             });
         }
-        let &ComparisonOptions { alternative, method, continuity_correction, .. } = options;
+        let ComparisonOptions { alternative, method, continuity_correction, .. } = options;
         let mut p_values = Self { alternative, method, continuity_correction, null: None };
         if p_values.may_be_exact(n_first, n_second) {
             p_values.null = Some(ExactNull::new(n_first, n_second));

@@ -30,8 +30,8 @@ struct Summary {
 }
 
 impl Workspace {
-    pub(super) fn new(options: &ComparisonOptions, p_values: PValues) -> Self {
-        Self { options: *options, p_values, first: Group::default(), second: Group::default() }
+    pub(super) fn new(options: ComparisonOptions, p_values: PValues) -> Self {
+        Self { options, p_values, first: Group::default(), second: Group::default() }
     }
 
     pub(super) fn compare(&mut self, first: &[f64], second: &[f64]) -> GroupComparison {

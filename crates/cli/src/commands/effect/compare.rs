@@ -84,7 +84,7 @@ pub(crate) fn compare(args: &CompareArgs, context: &Context) -> anyhow::Result<(
     };
     let options = ComparisonOptions { method, missing: MissingScores::Omit, ..ComparisonOptions::default() };
     let found =
-        compare_columns(scores.values.view(), &scores.is_first, &options).map_err(|error| match error {
+        compare_columns(scores.values.view(), &scores.is_first, options).map_err(|error| match error {
             EffectError::Option { .. } => usage(format!("--{error}")),
             other => other.into(),
         })?;
