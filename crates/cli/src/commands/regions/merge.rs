@@ -172,6 +172,13 @@ fn write_line(line: &mut Vec<u8>, merged: &MergedRegion<'_>, columns: &str) {
     line.push(b'\n');
 }
 
+/// Where a region stands: in which of the files, and in which line from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    file: usize,
+    line: u64,
+}
+
 /// Regions with what is to be summed up of them.
 #[derive(Default)]
 struct Rows {
@@ -179,7 +186,7 @@ struct Rows {
     /// The cells of each region.
     cells: Vec<String>,
     /// The file and the line of each region, where they matter.
-    places: Vec<(usize, u64)>,
+    places: Vec<Place>,
 }
 
 impl Rows {
@@ -200,7 +207,7 @@ impl Rows {
             });
         }
         if let Some(file) = file {
-            self.places.push((file, row.line));
+            self.places.push(Place { file, line: row.line });
         }
         Ok(())
     }
@@ -210,7 +217,7 @@ impl Rows {
         &mut self,
         args: &MergeArgs,
         summary: &[(usize, ColumnOperation)],
-        each: &mut dyn FnMut(&MergedRegion<'_>, &str, (usize, u64)) -> anyhow::Result<()>,
+        each: &mut dyn FnMut(&MergedRegion<'_>, &str, Place) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let Self { set, cells, places } = self;
         let (mut text, mut values) = (String::new(), Vec::new());
@@ -221,7 +228,7 @@ impl Rows {
                 values.extend(merged.members.iter().map(|row| cells[row * summary.len() + index].as_str()));
                 let result = operation.apply(&values).map_err(|bad| {
                     let row = merged.members.iter().zip(&values).find(|(_, value)| **value == bad);
-                    let (file, line) = row.map_or((0, 0), |(row, _)| places[*row]);
+                    let Place { file, line } = row.map(|(row, _)| places[*row]).unwrap_or_default();
                     anyhow!(
                         "{}:{line}:{column}: found `{bad}`, expected a number",
                         args.files[file].display()
