@@ -228,8 +228,7 @@ fn forget_unpacked(workspace: &Workspace) -> Result<()> {
             workspace.packages.iter().any(|package| name.starts_with(&format!("{}-", package.name)))
         };
         if on_disk && fs::read_dir(&folder)?.filter_map(Result::ok).any(|entry| ours(&entry)) {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ mod artefacts;
 mod error;
 mod part;
 mod saturation;
+mod variants;
 
 pub use artefacts::{ArtefactOptions, Artefacts, Compatibility, Existing, Summary};
 pub use error::EffectError;
@@ -16,3 +17,4 @@ pub use part::{InputDigest, PartPlan, PartWriter, Parts};
 pub use saturation::{
     DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,
 };
+pub use variants::Statistic;
