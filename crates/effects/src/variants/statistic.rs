@@ -16,7 +16,7 @@ use crate::saturation::out_of_range;
 /// | `jsd` | the Jensen-Shannon divergence of the same shares, in nats | |
 /// | `sar` | log2((Σ a + e) / (Σ r + e)) | |
 /// | `logit` | mean of ln(a / (1 − a)) − ln(r / (1 − r)) | kipoi-veff2 |
-/// | `deepsea` | mean of the size of the logit's change times that of a − r | DeepSEA, kipoi-veff2 |
+/// | `deepsea` | mean of the size of the logit's change times that of a − r | `DeepSEA`, kipoi-veff2 |
 /// | `max_abs`, `mean_abs` | the largest and the mean size of a − r | |
 ///
 /// What is not defined, such as the logarithm of a negative output, is NaN; a logit of 0 or 1 is infinite.
