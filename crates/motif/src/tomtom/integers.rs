@@ -58,7 +58,7 @@ impl Kernel for Integers<'_> {
                     None => position.fill_exact(columns, finish, place, scores),
                 }
                 let own = scores.iter().skip(at).step_by(width);
-                for (scores, n) in own.zip(&columns.counts[start..]) {
+                for (scores, &n) in own.zip(&columns.counts[start..]) {
                     for lane in 0..LANES {
                         counts[lane][usize::from(scores[lane])] += n;
                     }
