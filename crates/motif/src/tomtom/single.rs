@@ -15,20 +15,21 @@ pub(super) const ROUNDOFF: f64 = 1.0 / (1_u64 << 24) as f64;
 /// A bin is certain if the number that it comes from is known better than this.
 const WIDEST_GUARD: f64 = 0.2;
 
-/// The largest error of a single-precision distance between columns of these entries, or `None` where squares
-/// could leave the range of single precision.
+/// The largest error of a single-precision distance of a query column, or `None` where squares could leave the range of
+/// single precision.
 ///
-/// With entries of at most `M` over `A` letters, differences are off by `2uM` and `u` of themselves, their squares'
-/// sum by `(A + 1) u` of itself, the root by `u` of itself; a distance is at most `2M√A`. Together `(9 + A) u M √A`.
-/// The double-precision result is itself a root of differences: off by `M √(8A (A + 2) 2⁻⁵³)` near 0. Doubled.
+/// With `S` the sum of both columns' norms, and so no less than their distance, entries and their differences are off
+/// by at most `2uS` in all, the root of `A` squares' sum by `A/2 uS`, its rounding by `uS`; one more `uS` stands for
+/// products of these. The double-precision result is itself a root of a sum of `3A + 2` rounded numbers of at most
+/// `S²`: off by `S √((3A + 2) 2⁻⁵³)` near 0.
 pub(super) fn error_bound(columns: &Columns, query: &Side) -> Option<f64> {
     // A query's weights are twice its entries.
-    let own = query.weights.iter().fold(0.0_f64, |most, w| most.max(w.abs() / 2.0));
-    let most = own.max(columns.magnitude);
+    let own = query.weights.iter().map(|w| (w / 2.0).powi(2)).sum::<f64>().sqrt();
+    let most = own + columns.largest_norm;
     let letters = query.weights.len() as f64;
-    let rounding = (9.0 + letters) * ROUNDOFF * letters.sqrt();
-    let cancellation = (8.0 * letters * (letters + 2.0) * f64::EPSILON / 2.0).sqrt();
-    (1e-9..1e12).contains(&most).then_some(2.0 * most * (rounding + cancellation))
+    let rounding = (4.0 + letters / 2.0) * ROUNDOFF;
+    let cancellation = ((3.0 * letters + 2.0) * f64::EPSILON / 2.0).sqrt();
+    (1e-9..1e12).contains(&most).then_some(most * (rounding + cancellation))
 }
 
 /// The score in double precision, with the operations of [`score`](super::column) in their order.
@@ -91,7 +92,8 @@ impl Singles {
         let error = error_bound(columns, query)?;
         let middle = 0.5 - (spread.median + scaling.floor) * scaling.scale;
         let size = middle.abs() - spread.low * scaling.scale + 256.0;
-        let guard = scaling.scale * error + 8.0 * ROUNDOFF * size;
+        // Four numbers of at most this size in all are rounded.
+        let guard = scaling.scale * error + 2.0 * ROUNDOFF * size;
         for (lanes, weight) in self.entries.iter_mut().zip(&query.weights) {
             lanes[lane] = (weight / 2.0) as f32;
         }

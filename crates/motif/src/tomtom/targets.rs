@@ -42,8 +42,8 @@ pub(super) struct Columns {
     pub(super) weights: Vec<Vec<f64>>,
     /// The weights in single precision column by column, if a column has four.
     pub(super) quads: Vec<[f32; 4]>,
-    /// The largest magnitude of any weight.
-    pub(super) magnitude: f64,
+    /// The largest root of the sum of a column's squared weights.
+    pub(super) largest_norm: f64,
     /// How many positions have this column, and how many there are in all.
     pub(super) counts: Vec<u32>,
     pub(super) total: u64,
@@ -254,8 +254,8 @@ fn distinct(
         columns.constants.push(side.constant);
         columns.weights.iter_mut().zip(side.weights).for_each(|(all, weight)| all.push(weight));
     }
-    let weights = columns.weights.iter().flatten();
-    columns.magnitude = weights.fold(0.0, |most, weight| most.max(weight.abs()));
+    let norm = |column: usize| columns.weights.iter().map(|all| all[column].powi(2)).sum::<f64>().sqrt();
+    columns.largest_norm = (0..first_uses.len()).map(norm).fold(0.0, f64::max);
     if let [a, b, c, d] = &columns.weights[..] {
         columns.quads = (0..a.len()).map(|u| [a[u], b[u], c[u], d[u]].map(|weight| weight as f32)).collect();
     }
