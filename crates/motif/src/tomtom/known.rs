@@ -90,7 +90,7 @@ impl KnownSpans<'_> {
             let column = self.letters.iter().position(|other| *other == letter).unwrap_or(0);
             let mut span = Survival::default();
             let before = place.map_or(&empty, |place| &self.known.spans[place]);
-            before.extend(&columns[column], 0, &mut span);
+            before.extend(&columns[column], 0..=usize::MAX, &mut span);
             counts += one(letter);
             self.known.n_numbers += span.len();
             self.known.places.insert((self.scaling, counts), self.known.spans.len());
