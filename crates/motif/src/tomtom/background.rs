@@ -146,10 +146,11 @@ impl<'a> Spans<'a> {
             }
             for end in start..reach {
                 if let Some(known) = &mut known {
-                    let goes_on = known.is_longest_next() || end + 1 == reach;
+                    let is_last = end + 1 == reach;
+                    let is_extended = if is_last { goes_on } else { known.is_longest_next() };
                     if let Some(found) = known.extend(end, self.columns) {
                         self.add(found, start, end + 1);
-                        if goes_on {
+                        if is_extended {
                             span.copy_from(found);
                         }
                         continue;

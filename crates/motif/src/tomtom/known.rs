@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::survival::{Column, Survival};
 
 /// The letters of longer spans are too rarely the same ones.
-const LONGEST: u32 = 14;
+const LONGEST: u32 = 12;
 
 /// The bits in which the occurrences of a letter are counted.
 const BITS: u32 = 4;

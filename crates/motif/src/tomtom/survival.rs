@@ -64,8 +64,7 @@ impl Survival {
     #[inline(always)]
     fn reserve(&mut self, pad: usize, highest: usize) {
         (self.pad, self.highest) = (pad, highest);
-        // The zeros that the next convolution reads, and what it writes to fill its last block.
-        let size = 2 * pad + highest + 1 + 2 * BLOCK;
+        let size = size(pad, highest);
         if self.values.len() < size {
             self.values.resize(size, 0.0);
         }
@@ -106,7 +105,7 @@ impl Survival {
     pub(super) fn copy_from(&mut self, other: &Self) {
         self.reserve(other.pad, other.highest);
         self.certain = other.certain;
-        let size = other.values.len().min(self.values.len());
+        let size = size(self.pad, self.highest);
         self.values[..size].copy_from_slice(&other.values[..size]);
     }
 
@@ -114,6 +113,11 @@ impl Survival {
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
+}
+
+/// How many numbers there are with the zeros that the next convolution reads and what it writes to fill its last block.
+fn size(pad: usize, highest: usize) -> usize {
+    2 * pad + highest + 1 + 2 * BLOCK
 }
 
 /// `out[s] = Σ_k p[k] from[s + K - k]` for the `n` first scores and up to a whole block.
