@@ -15,6 +15,7 @@ pub(super) type Lanes<T> = [T; LANES];
 pub(super) trait Count:
     Copy + Ord + From<u8> + std::ops::AddAssign + std::ops::Sub<Output = Self> + std::ops::Mul<Output = Self>
 {
+    /// Less than every score; one less is still a number.
     const LEAST: Self;
     const ZERO: Self;
     fn new(value: i32) -> Self;
@@ -22,7 +23,7 @@ pub(super) trait Count:
 }
 
 impl Count for i16 {
-    const LEAST: Self = Self::MIN;
+    const LEAST: Self = Self::MIN + 1;
     const ZERO: Self = 0;
     #[inline(always)]
     fn new(value: i32) -> Self {
@@ -34,7 +35,7 @@ impl Count for i16 {
 }
 
 impl Count for i32 {
-    const LEAST: Self = Self::MIN;
+    const LEAST: Self = Self::MIN + 1;
     const ZERO: Self = 0;
     #[inline(always)]
     fn new(value: i32) -> Self {
@@ -96,19 +97,22 @@ impl<T: Count, const N: usize> Rivals<T, N> {
 
     /// Takes the next alignment where its score is higher, or as high and the rule prefers it to the one before.
     #[inline(always)]
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "conditions without branches are computed for all lanes at once"
-    )]
     pub(super) fn offer(&mut self, scores: &[T; N], (offset, overlaps): (T, [T; N]), ties: OffsetTies) {
-        let best = &mut self.best;
+        let rivals = if ties == OffsetTies::Peer { [offset; N] } else { overlaps };
+        let Self { best, overlaps: exceeded } = self;
+        // Steps for all lanes at once.
+        let mut limits = best.scores;
         for lane in 0..N {
-            let is_tied = (scores[lane] == best.scores[lane]) & (overlaps[lane] > self.overlaps[lane]);
-            let take = (scores[lane] > best.scores[lane]) | is_tied;
-            let rival = if ties == OffsetTies::Peer { offset } else { overlaps[lane] };
+            limits[lane] = limits[lane] - T::from(u8::from(overlaps[lane] > exceeded[lane]));
+        }
+        for lane in 0..N {
+            best.offsets[lane] = if scores[lane] > limits[lane] { offset } else { best.offsets[lane] };
+        }
+        for lane in 0..N {
+            exceeded[lane] = if scores[lane] > limits[lane] { rivals[lane] } else { exceeded[lane] };
+        }
+        for lane in 0..N {
             best.scores[lane] = best.scores[lane].max(scores[lane]);
-            best.offsets[lane] = if take { offset } else { best.offsets[lane] };
-            self.overlaps[lane] = if take { rival } else { self.overlaps[lane] };
         }
     }
 
