@@ -150,3 +150,41 @@ fn split(weights: &[Vec<f64>], columns: &mut [u32]) {
     split(weights, low);
     split(weights, high);
 }
+
+#[cfg(test)]
+mod tests {
+    use cistron_core::Seed;
+    use ndarray::Array2;
+
+    use super::super::{TomtomOptions, TomtomTargets};
+    use super::*;
+
+    #[test]
+    fn every_column_is_in_one_cell_and_within_its_bounds() {
+        for width in [1, 15, 16, 17, 300, 1000] {
+            let mut stream = Seed::new(9).stream("columns", width as u64);
+            let motif = Array2::from_shape_fn((width, 4), |_| stream.uniform());
+            let targets = TomtomTargets::new(&[motif.view()], TomtomOptions::default()).unwrap();
+            let (columns, cells) = (&targets.columns, targets.cells());
+            let query = [0.9, 0.1, 0.4, 0.2];
+            let (own, mut bounds) = (query.map(|x| x as f32), Bounds::default());
+            cells.bounds(&own, 1e-5, &mut bounds);
+            let (near, far) = (bounds.near.as_flattened(), bounds.far.as_flattened());
+            let mut seen = vec![0; columns.len()];
+            for cell in 0..cells.len() {
+                let total: u32 = cells.counts[cell].iter().sum();
+                assert_eq!(cells.totals.as_flattened()[cell], total);
+                let distances = cells.distances(cell, &own);
+                for (lane, &column) in cells.members[cell].iter().enumerate() {
+                    let column = column as usize;
+                    seen[column] += cells.counts[cell][lane];
+                    let squares = columns.weights.iter().zip(query).map(|(all, x)| (x - all[column]).powi(2));
+                    let distance = squares.sum::<f64>().sqrt();
+                    assert!((f64::from(distances[lane]) - distance).abs() < 1e-6);
+                    assert!((f64::from(near[cell])..=f64::from(far[cell])).contains(&distance));
+                }
+            }
+            assert_eq!(seen, columns.counts);
+        }
+    }
+}

@@ -279,3 +279,82 @@ fn extreme(values: &[Lanes<f32>], is_before: impl Fn(f32, f32) -> bool) -> f32 {
     let lanes = values.iter().copied().reduce(|a, b| first(a, &b)).unwrap_or_default();
     lanes.into_iter().reduce(|a, b| if is_before(b, a) { b } else { a }).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use cistron_core::Seed;
+    use ndarray::Array2;
+
+    use super::super::column::{self, Measure, Scratch};
+    use super::super::distance::Finish;
+    use super::super::instructions::Instructions;
+    use super::super::{MotifDistance, TomtomOptions, TomtomTargets};
+    use super::*;
+
+    /// Columns on a grid, so that many distances are equal or on the edge of a bin.
+    fn targets(width: usize, size: f64) -> TomtomTargets {
+        let mut stream = Seed::new(5).stream("grid", width as u64);
+        let motif = Array2::from_shape_fn((width, 4), |_| stream.below(21) as f64 / 20.0 * size + size);
+        TomtomTargets::new(&[motif.view()], TomtomOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn single_precision_and_every_instruction_set_give_the_bits_of_double() {
+        for (width, size) in
+            [(1, 1.0), (7, 1.0), (40, 3.0), (333, 1.0), (2100, 1.0), (2100, 37.0), (900, 1e-4)]
+        {
+            let targets = targets(width, size);
+            let columns = &targets.columns;
+            let (n, mut stream) = (columns.len(), Seed::new(6).stream("query", width as u64));
+            for _ in 0..20 {
+                let query: Vec<f64> = (0..4).map(|_| stream.below(21) as f64 / 20.0 * size + size).collect();
+                let query = MotifDistance::Euclidean.query(&query);
+                let (mut scores, mut bins) = (vec![0.0; n], vec![0; n]);
+                let (low, high) = column::score(columns, &query, Finish::NegativeRoot, &mut scores);
+                let median = column::median(columns, &scores, (low, high), 1000, &mut bins);
+                for instructions in Instructions::all() {
+                    let mut scratch = Scratch::default();
+                    let spread =
+                        instructions.run(Measure { targets: &targets, query: &query, scratch: &mut scratch });
+                    assert_eq!(spread, Spread { low, high, median }, "{instructions:?} {width} {size}");
+                }
+            }
+        }
+    }
+
+    fn search<'a>(targets: &'a TomtomTargets, query: &'a Side, n_bins: usize) -> Search<'a> {
+        Search { columns: &targets.columns, cells: targets.cells(), query, n_bins }
+    }
+
+    #[test]
+    fn single_precision_is_used_where_it_can_tell() {
+        let targets = targets(500, 1.0);
+        let query = MotifDistance::Euclidean.query(&[1.3, 1.0, 1.9, 1.1]);
+        assert!(search(&targets, &query, 1000).run(&mut Space::default()).is_some());
+        assert!(error_bound(&targets.columns, &query).is_some_and(|error| error < 5e-6));
+        let far = MotifDistance::Euclidean.query(&[1e13, 0.0, 0.0, 0.0]);
+        assert_eq!(search(&targets, &far, 1000).run(&mut Space::default()), None);
+    }
+
+    #[test]
+    fn a_median_is_found_in_its_own_bin_and_in_no_other() {
+        let targets = targets(700, 1.0);
+        let query = MotifDistance::Euclidean.query(&[1.3, 1.0, 1.9, 1.1]);
+        for n_bins in [2, 3, 20, 1000] {
+            let search = search(&targets, &query, n_bins);
+            let mut space = Space::default();
+            let Spread { low, high, median } = search.run(&mut space).unwrap();
+            let bins = Bins { low, range: high - low, n: n_bins };
+            let error = error_bound(&targets.columns, &query).unwrap();
+            let Space { own, bounds, near } = &mut space;
+            let mut found = |range| search.median((own, bounds, error), &bins, range, near);
+            // The mean of the columns in a bin is in it.
+            let bin = bins.of(median);
+            assert_eq!(found((0, n_bins - 1)), Some(median));
+            for other in 0..n_bins {
+                let expected = (other == bin).then_some(median);
+                assert_eq!(found((other, other)), expected, "bin {other} of {n_bins}, expected {bin}");
+            }
+        }
+    }
+}
