@@ -111,8 +111,8 @@ impl<T: Count, const N: usize> Rivals<T, N> {
         for lane in 0..N {
             exceeded[lane] = if scores[lane] > limits[lane] { rivals[lane] } else { exceeded[lane] };
         }
-        for lane in 0..N {
-            best.scores[lane] = best.scores[lane].max(scores[lane]);
+        for (best, score) in best.scores.iter_mut().zip(scores) {
+            *best = (*best).max(*score);
         }
     }
 

@@ -3,6 +3,10 @@
 //! Cells of columns tell where to look, distances in single precision there, and those too close to the edge of a bin
 //! are recomputed: every result is the one of double precision.
 #![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "conditions without branches are computed for all lanes at once"
+)]
 
 use std::cmp::Ordering;
 
@@ -248,14 +252,12 @@ fn beyond<const N: usize>(counts: &[Lanes<u32>], distances: &[Lanes<f32>], limit
 /// foretold.
 #[inline(always)]
 fn chosen(is: impl Fn(usize) -> bool) -> ([usize; CELL], usize) {
-    let (mut all, mut lanes, mut n) = ([false; CELL], [0; CELL], 0);
-    for lane in 0..CELL {
-        all[lane] = is(lane);
-    }
+    let all: [bool; CELL] = std::array::from_fn(is);
+    let (mut lanes, mut n) = ([0; CELL], 0);
     if all != [false; CELL] {
-        for lane in 0..CELL {
+        for (lane, is) in all.into_iter().enumerate() {
             lanes[n % CELL] = lane;
-            n += usize::from(all[lane]);
+            n += usize::from(is);
         }
     }
     (lanes, n)

@@ -16,7 +16,7 @@ const MOST_POSITIONS: usize = u32::MAX as usize;
 /// Columns of all targets (of both strands) that are nearly equal are merged, see
 /// [`target_bins`](TomtomOptions::target_bins); a query column is compared with each distinct column once.
 ///
-/// **Cost**: building takes O(C log C) time for C columns in all; memory is about 60 bytes a column.
+/// **Cost**: building takes O(C log C) time for C columns in all; memory is about 80 bytes a column.
 #[derive(Clone, Debug)]
 pub struct TomtomTargets {
     pub(super) options: TomtomOptions,
