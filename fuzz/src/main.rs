@@ -5,12 +5,16 @@
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cistron::Seed;
 use clap::Parser;
+use cpu_time::ProcessTime;
 use fuzz::{Campaign, Failure, TARGETS};
+
+/// CPU time between reports.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Runs targets in turn, a second each, until each has had its minutes.
 #[derive(Parser)]
@@ -46,13 +50,13 @@ fn main() -> Result<()> {
     // What a target says when it panics is told once, by us.
     std::panic::set_hook(Box::new(|_| {}));
     let mut failures = 0;
-    let mut told = cpu_seconds();
+    let mut told = ProcessTime::try_now()?;
     while campaigns.iter().any(|(_, spent)| *spent < 60.0 * arguments.minutes) {
         for (campaign, spent) in &mut campaigns {
             failures += turn(&arguments, campaign, spent)?;
         }
-        if cpu_seconds() > told + 60.0 {
-            told = cpu_seconds();
+        if told.try_elapsed()? > MINUTE {
+            told = ProcessTime::try_now()?;
             report(&campaigns);
         }
     }
@@ -67,7 +71,7 @@ fn main() -> Result<()> {
 fn turn(arguments: &Arguments, campaign: &mut Campaign, spent: &mut f64) -> Result<u64> {
     let path = arguments.out_dir.join(format!("{}.running", campaign.target().name));
     let mut running = File::create(&path).with_context(|| path.display().to_string())?;
-    let (cpu, wall) = (cpu_seconds(), Instant::now());
+    let (cpu, wall) = (ProcessTime::try_now()?, Instant::now());
     let mut failures = 0;
     while wall.elapsed().as_secs_f64() < 1.0 {
         // If the process dies, this file names the input.
@@ -78,7 +82,7 @@ fn turn(arguments: &Arguments, campaign: &mut Campaign, spent: &mut f64) -> Resu
             record(arguments, campaign.target().name, &failure)?;
         }
     }
-    *spent += cpu_seconds() - cpu;
+    *spent += cpu.try_elapsed()?.as_secs_f64();
     fs::remove_file(path)?;
     Ok(failures)
 }
@@ -107,20 +111,4 @@ fn report(campaigns: &[(Campaign, f64)]) {
             spent / 60.0
         );
     }
-}
-
-/// The CPU time of the process, or where the system does not tell it the time that passed.
-fn cpu_seconds() -> f64 {
-    // Linux counts in hundredths of a second, behind the name in parentheses.
-    let text = fs::read_to_string(Path::new("/proc/self/stat")).unwrap_or_default();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|it| it.parse::<f64>().ok());
-    match (ticks(11), ticks(12)) {
-        (Some(user), Some(system)) => (user + system) / 100.0,
-        _ => START.with(|start| start.elapsed().as_secs_f64()),
-    }
-}
-
-thread_local! {
-    static START: Instant = Instant::now();
 }

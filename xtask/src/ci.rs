@@ -1,5 +1,6 @@
 //! Everything that has to pass before a change is merged, one step after the other.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ enum Outcome {
 type Work = fn(&Workspace) -> Result<Outcome>;
 
 /// The steps, in the order in which they run: cheap ones first, then those that share what they build.
-const STEPS: [(&str, Work); 11] = [
+const STEPS: [(&str, Work); 12] = [
     ("fmt", fmt),
     ("tidy", |workspace| passed(tidy::run(workspace))),
     ("docs", |workspace| passed(docs::check(workspace))),
@@ -28,6 +29,7 @@ const STEPS: [(&str, Work); 11] = [
     ("doc", doc),
     ("lean", lean),
     ("features", features),
+    ("examples", examples),
     ("test", test),
     ("cuda-check", |workspace| passed(cuda_check(workspace))),
     ("publish", publish),
@@ -116,6 +118,19 @@ fn clippy(workspace: &Workspace) -> Result<Outcome> {
 
 fn test(workspace: &Workspace) -> Result<Outcome> {
     passed(status(&mut cargo_in(workspace, &["test", "--workspace"])))
+}
+
+/// Each example of the facade runs and shows something.
+fn examples(workspace: &Workspace) -> Result<Outcome> {
+    let folder = workspace.root.join("crates/cistron/examples");
+    let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|it| it == "rs")) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let shown = output(&mut cargo_in(workspace, &["run", "-q", "-p", "cistron", "--example", &name]))?;
+        ensure!(!shown.trim().is_empty(), "the example {name} shows nothing");
+    }
+    Ok(Outcome::Passed)
 }
 
 fn doc(workspace: &Workspace) -> Result<Outcome> {

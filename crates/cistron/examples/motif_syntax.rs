@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tracks = Array2::from_shape_vec((batch.len(), batch.width()), tracks)?;
 
     // Spans that stand out, each named by the motif that is most like its letters.
-    let seqlets = call_seqlets(tracks.view(), SeqletOptions { threshold: 1e-3, ..SeqletOptions::default() })?;
+    let seqlets = call_seqlets(tracks.view(), SeqletOptions { threshold: 0.05, ..SeqletOptions::default() })?;
     let letters = |seqlet: &Seqlet| {
         let codes = sequences[seqlet.example as usize].codes();
         sequence_matrix(&codes[seqlet.start as usize..seqlet.end as usize], &dna)

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::Context as _;
 use cistron::AtomicFile;
 use cistron::effects::InputDigest;
+use cpu_time::ProcessTime;
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -44,6 +45,7 @@ impl Record {
             "device": context.device.to_string(),
             "started": self.date(),
             "seconds": self.clock.elapsed().as_secs_f64(),
+            "cpu_seconds": ProcessTime::try_now().ok().map(|time| time.as_duration().as_secs_f64()),
             "warnings": context.progress.warnings(),
         });
         if let (Some(record), Some(more)) = (record.as_object_mut(), more.as_object()) {

@@ -37,10 +37,13 @@ fn reads_are_simulated_counted_and_corrected_from_themselves() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let again = bench.run("kmer denoise spectrum reads.fq --threads 1 --quiet");
     assert_eq!(again.stdout, bench.read("corrected.fq"));
+    bench.ok("kmer denoise spectrum reads.fq -o votes.fq --votes");
     let graph = |file: &str| bench.ok(&format!("kmer graph {file} -k 21 --truth toy.fa"));
     let (before, after) = (graph("reads.fq"), graph("corrected.fq"));
     assert!(number(&before, "precision") < 0.5, "{before}");
     assert!(number(&after, "precision") > 0.95 && number(&after, "recall") > 0.97, "{after}");
+    let votes = graph("votes.fq");
+    assert!(number(&votes, "precision") > 0.9 && number(&votes, "recall") > 0.97, "{votes}");
     assert!(number(&after, "tips") * 10.0 < number(&before, "tips"), "{before}{after}");
 }
 
@@ -94,6 +97,26 @@ fn networks_are_trained_measured_and_used() {
     let repaired = bench.ok("kmer denoise seeds toy.fa");
     assert_eq!(repaired.matches('N').count(), 1);
 
+    let info = bench.ok("model info --model seeds");
+    let expected = "type\tdenoiser\nkind\tseeds\nalphabet\tACGT\nk\t31\nnoise\t0.1\nparameters\t917505\n\
+                    held_out\tsingle windows, 0.1 of all, seed 0\n";
+    assert_eq!(info, expected);
+
+    // The spread over seeds, and what is no other seed of the same model. A run that was resumed tells no CPU time.
+    // Four numbers for each of 4⁶ words and each of 56 places of a base beside it, and the weight of the input.
+    assert_eq!(number(&report, "parameters"), 4096.0 * 56.0 * 4.0 + 1.0);
+    assert!(number(&report, "training_cpu_minutes") > 0.0, "{report}");
+    bench.ok(&format!("{seeds} 12 -o other --seed 5"));
+    bench.ok("kmer evaluate seeds toy.fa --replicate other -o both.json");
+    bench.ok("kmer evaluate other toy.fa -o other.json");
+    let (both, second) = (bench.read("both.json"), bench.read("other.json"));
+    let (first, second) = (number(&report, "hamming"), number(&second, "hamming"));
+    let spread = &both[both.find("\"seeds\"").unwrap()..];
+    assert!((number(spread, "mean") - f64::midpoint(first, second)).abs() < 1e-15, "{spread}");
+    assert!((number(spread, "sd") - (first - second).abs() / 2_f64.sqrt()).abs() < 1e-15, "{spread}");
+    bench.ok("kmer evaluate again toy.fa -o again.json");
+    assert!(bench.read("again.json").contains("\"training_cpu_minutes\": null"));
+
     bench.ok("kmer train toy.fa --split blocks --block 500 --model conv --channels 8 --epochs 2 -o conv");
     bench.ok("kmer evaluate conv toy.fa -o conv.json");
     let report = bench.read("conv.json");
@@ -121,11 +144,13 @@ fn networks_are_trained_measured_and_used() {
             "network is",
         ),
         ("kmer train toy.fa --split random --model seeds --resume -o none", 1, "none"),
+        ("kmer evaluate seeds toy.fa --replicate conv -o x", 2, "conv is another model than seeds"),
     ] {
         let ran = bench.run(arguments);
         assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
         assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
     }
+    assert!(!bench.path("x").exists(), "a wrong use left something");
     let weights = model("conv");
     std::fs::write(bench.path("conv/model.safetensors"), &weights[..weights.len() / 2]).unwrap();
     let ran = bench.run("kmer denoise conv toy.fa");

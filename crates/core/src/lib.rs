@@ -29,4 +29,4 @@ pub use rank::{area_under_roc, average_precision, midranks};
 pub use reference::{Contig, Reference, ReferenceError};
 pub use run::{Cancel, Observer, Run, Shard, Warning};
 pub use sequence::Sequence;
-pub use variant::Variant;
+pub use variant::{FixedSide, Variant, VariantRow, VariantStatus, VariantWindow};

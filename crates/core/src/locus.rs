@@ -85,6 +85,12 @@ impl Region {
         Ok(Self { contig, start, end })
     }
 
+    /// Another stretch of the same contig, whose ends are known to be in order and in range.
+    pub(crate) fn moved(&self, start: u64, end: u64) -> Self {
+        debug_assert!(start <= end && end <= MAX_POSITION, "{start} to {end}");
+        Self { contig: self.contig.clone(), start, end }
+    }
+
     /// Reads `chr1:1,001-2,000`: 1-based, end included, as samtools writes it.
     ///
     /// # Errors
@@ -215,6 +221,11 @@ impl Window {
             Anchor::HalfMinusOne => i64::from(width / 2) - 1,
         };
         Self { contig: region.contig.clone(), start: middle - left, width, strand }
+    }
+
+    /// Another stretch of the same contig and strand, near a place of it.
+    pub(crate) fn moved(&self, start: i64, width: u32) -> Self {
+        Self { contig: self.contig.clone(), start, width, strand: self.strand }
     }
 
     /// The window that is exactly a region.

@@ -47,6 +47,11 @@ impl Sequence {
         }
     }
 
+    /// Another sequence of the same alphabet, whose codes come from sequences of it.
+    pub(crate) fn with_codes(&self, codes: impl Into<Box<[u8]>>) -> Self {
+        Self { alphabet: self.alphabet.clone(), codes: codes.into() }
+    }
+
     /// The alphabet of the codes.
     pub fn alphabet(&self) -> &Alphabet {
         &self.alphabet

@@ -1,6 +1,12 @@
+mod row;
+mod window;
+
 use std::sync::Arc;
 
-use crate::{CoreError, Region, Sequence};
+pub use row::{VariantRow, VariantStatus};
+pub use window::{FixedSide, VariantWindow};
+
+use crate::{CoreError, Reference, ReferenceError, Region, Sequence, Strand, Window};
 
 /// A change of a genome: the bases `reference` that stand at a place and the bases `alternate` that replace them.
 ///
@@ -48,6 +54,108 @@ impl Variant {
     pub fn alternate(&self) -> &Sequence {
         &self.alternate
     }
+
+    /// The change back: the genome has the alternate allele, and the reference allele replaces it.
+    ///
+    /// # Errors
+    /// [`CoreError::Position`] beyond the largest coordinate of a [`Region`].
+    pub fn swapped(&self) -> Result<Self, CoreError> {
+        let contig = self.region.contig().clone();
+        Self::new(contig, self.region.start(), self.alternate.clone(), self.reference.clone())
+    }
+
+    /// Whether the genome has the reference allele, in either case; letters that are no base match one another.
+    ///
+    /// # Errors
+    /// Those of [`Reference::fetch_into`].
+    pub fn matches(&self, genome: &dyn Reference) -> Result<bool, ReferenceError> {
+        Ok(found(genome, &self.region)?.as_deref() == Some(self.reference.codes()))
+    }
+
+    /// The same change without the bases that both alleles share at their ends, at least one base kept in each: first
+    /// at the right, then at the left.
+    ///
+    /// ```
+    /// use cistron_core::{Alphabet, Sequence, Variant};
+    ///
+    /// let dna = Alphabet::dna();
+    /// let variant = Variant::new("chr1", 9, Sequence::parse(&dna, "CAGT")?, Sequence::parse(&dna, "CAT")?)?;
+    /// assert_eq!(variant.trimmed().to_string(), "chr1:11:AG:A");
+    /// # Ok::<(), cistron_core::CoreError>(())
+    /// ```
+    #[must_use]
+    pub fn trimmed(&self) -> Self {
+        let (reference, alternate) = (self.reference.codes(), self.alternate.codes());
+        let least = reference.len().min(alternate.len()).saturating_sub(1);
+        let same = |pair: &(&u8, &u8)| pair.0 == pair.1;
+        let right = reference.iter().rev().zip(alternate.iter().rev()).take(least).take_while(same).count();
+        let left = reference.iter().zip(alternate).take(least - right).take_while(same).count();
+        self.cut(left, right)
+    }
+
+    /// The same change as far left as the genome allows, trimmed: how VCF writes it (Tan et al. 2015,
+    /// doi:10.1093/bioinformatics/btv112).
+    ///
+    /// A change that leads nowhere, alleles that are equal, stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`Reference::fetch_into`].
+    pub fn left_aligned(&self, genome: &dyn Reference) -> Result<Self, ReferenceError> {
+        if self.reference == self.alternate {
+            return Ok(self.clone());
+        }
+        let mut start = self.region.start();
+        let mut reference = self.reference.codes().to_vec();
+        let mut alternate = self.alternate.codes().to_vec();
+        loop {
+            if reference.last().is_some() && reference.last() == alternate.last() {
+                reference.pop();
+                alternate.pop();
+            } else if (reference.is_empty() || alternate.is_empty()) && start > 0 {
+                let Some(base) = found(genome, &self.region.moved(start - 1, start))? else { break };
+                reference.splice(..0, base.iter().copied());
+                alternate.splice(..0, base);
+                start -= 1;
+            } else {
+                break;
+            }
+        }
+        if reference.is_empty() || alternate.is_empty() {
+            // At the first base there is none before: the one that follows stands in for it.
+            let end = start + reference.len() as u64;
+            let base = found(genome, &self.region.moved(end, end + 1))?.unwrap_or_default();
+            reference.extend_from_slice(&base);
+            alternate.extend_from_slice(&base);
+        }
+        Ok(self.with_alleles(start, reference, alternate).trimmed())
+    }
+
+    /// Without so many bases at the left and at the right of both alleles.
+    fn cut(&self, left: usize, right: usize) -> Self {
+        let inner = |codes: &[u8]| codes.get(left..codes.len() - right).unwrap_or_default().to_vec();
+        let start = self.region.start() + left as u64;
+        self.with_alleles(start, inner(self.reference.codes()), inner(self.alternate.codes()))
+    }
+
+    fn with_alleles(&self, start: u64, reference: Vec<u8>, alternate: Vec<u8>) -> Self {
+        Self {
+            region: self.region.moved(start, start + reference.len() as u64),
+            reference: self.reference.with_codes(reference),
+            alternate: self.alternate.with_codes(alternate),
+        }
+    }
+}
+
+/// The codes of a stretch of the genome; none if it leaves its contig.
+fn found(genome: &dyn Reference, region: &Region) -> Result<Option<Vec<u8>>, ReferenceError> {
+    if region.end() > genome.contig(region.contig())?.length {
+        return Ok(None);
+    }
+    let mut codes = Vec::new();
+    if let Ok(window) = Window::over(region, Strand::Forward) {
+        genome.fetch_into(&window, &mut codes)?;
+    }
+    Ok(Some(codes))
 }
 
 /// `contig:position:reference:alternate` with a 1-based position, as VCF writes it.
@@ -55,5 +163,132 @@ impl std::fmt::Display for Variant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let position_1based = self.region.start() + 1;
         write!(f, "{}:{position_1based}:{}:{}", self.region.contig(), self.reference, self.alternate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Alphabet, Contig};
+
+    /// A genome of one contig, `c`.
+    pub(super) struct Toy {
+        contigs: [Contig; 1],
+        letters: Vec<u8>,
+    }
+
+    impl Toy {
+        pub(super) fn new(letters: &str) -> Self {
+            let contig = Contig { name: "c".into(), length: letters.len() as u64 };
+            Self { contigs: [contig], letters: letters.as_bytes().to_vec() }
+        }
+
+        pub(super) fn of_codes(codes: &[u8]) -> Self {
+            Self::new(&codes.iter().map(|&code| Alphabet::dna().letter(code) as char).collect::<String>())
+        }
+    }
+
+    impl Reference for Toy {
+        fn name(&self) -> String {
+            "toy".into()
+        }
+        fn contigs(&self) -> &[Contig] {
+            &self.contigs
+        }
+        fn index_of(&self, contig: &str) -> Option<usize> {
+            (contig == "c").then_some(0)
+        }
+        fn read_into(
+            &self,
+            _: usize,
+            start: u64,
+            end: u64,
+            letters: &mut Vec<u8>,
+        ) -> Result<(), ReferenceError> {
+            letters.extend_from_slice(&self.letters[start as usize..end as usize]);
+            Ok(())
+        }
+    }
+
+    pub(super) fn variant(start: u64, reference: &[u8], alternate: &[u8]) -> Variant {
+        let sequence = |codes: &[u8]| Sequence::from_codes(&Alphabet::dna(), codes).unwrap();
+        Variant::new("c", start, sequence(reference), sequence(alternate)).unwrap()
+    }
+
+    fn parse(text: &str) -> Variant {
+        let row: VariantRow = text.parse().unwrap();
+        row.resolve(&Toy::new(&"ACGT".repeat(100))).unwrap().1.unwrap()
+    }
+
+    #[test]
+    fn alleles_are_compared_in_either_case() {
+        let genome = Toy::new("acGtRn");
+        for (text, expected) in
+            [("c:1:AC:G", true), ("c:5:NN:A", true), ("c:1:C:A", false), ("c:6:NA:A", false)]
+        {
+            assert_eq!(parse(text).matches(&genome).unwrap(), expected, "{text}");
+        }
+        assert!(!parse("c:6:NN:A").matches(&genome).unwrap(), "beyond the end");
+    }
+
+    #[test]
+    fn shared_bases_are_trimmed_and_one_stays() {
+        for (text, expected) in [
+            ("c:5:A:C", "c:5:A:C"),
+            ("c:5:AC:AC", "c:5:A:A"),
+            ("c:5:CACA:CA", "c:5:CAC:C"),
+            ("c:5:GAT:GCT", "c:6:A:C"),
+            ("c:5:TA:TTA", "c:5:T:TT"),
+        ] {
+            assert_eq!(parse(text).trimmed().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn insertions_and_deletions_go_left() {
+        // Of the paper: the deletion of one CA of a repeat, written at any of its places.
+        let genome = Toy::new("GGGCACACACAGGG");
+        for text in ["c:8:CAC:C", "c:6:CAC:C", "c:10:CAG:G", "c:3:GCA:G", "c:4:CACACACA:CACACA"] {
+            assert_eq!(parse(text).left_aligned(&genome).unwrap().to_string(), "c:3:GCA:G", "{text}");
+        }
+        // At the first base the one that follows is the anchor.
+        let genome = Toy::new("AAAC");
+        for text in ["c:2:AA:A", "c:1:AA:A", "c:3:AC:C"] {
+            assert_eq!(parse(text).left_aligned(&genome).unwrap().to_string(), "c:1:AA:A", "{text}");
+        }
+        assert_eq!(parse("c:3:A:A").left_aligned(&genome).unwrap().to_string(), "c:3:A:A");
+    }
+
+    proptest! {
+        #[test]
+        fn alignment_changes_the_writing_and_not_the_sequence(
+            letters in prop::collection::vec(0_u8..2, 4..30), place in 0_usize..30, n in 1_usize..6,
+            allele in prop::collection::vec(0_u8..2, 1..6),
+        ) {
+            let genome = Toy::of_codes(&letters);
+            let place = place % letters.len();
+            let n = n.min(letters.len() - place);
+            let edited = |variant: &Variant| {
+                let (start, end) = (variant.region().start() as usize, variant.region().end() as usize);
+                let mut edited = letters.clone();
+                edited.splice(start..end, variant.alternate().codes().iter().copied());
+                edited
+            };
+            let variant = variant(place as u64, &letters[place..place + n], &allele);
+            let aligned = variant.left_aligned(&genome).unwrap();
+            for other in [&aligned, &variant.trimmed()] {
+                prop_assert!(other.matches(&genome).unwrap());
+                prop_assert_eq!(edited(other), edited(&variant));
+            }
+            prop_assert_eq!(&aligned.left_aligned(&genome).unwrap(), &aligned);
+            // Two ways to write one change become one.
+            prop_assume!(edited(&variant) != letters && place + n < letters.len());
+            let longer = self::variant(
+                place as u64, &letters[place..=place + n], &[&allele[..], &letters[place + n..=place + n]].concat(),
+            );
+            prop_assert_eq!(longer.left_aligned(&genome).unwrap(), aligned);
+        }
     }
 }

@@ -49,7 +49,7 @@ pub enum MotifError {
         source: io::Error,
     },
     /// A motif that cannot be made from these values or used in this way.
-    #[error("motif `{name}` {problem}")]
+    #[error("motif {} {problem}", quoted(.name))]
     Motif {
         /// The motif's name.
         name: Arc<str>,
@@ -57,7 +57,7 @@ pub enum MotifError {
         problem: String,
     },
     /// Two motifs of one name.
-    #[error("motif `{name}` is there twice, expected unique names")]
+    #[error("motif {} is there twice, expected unique names", quoted(.name))]
     DuplicateName {
         /// The name.
         name: Arc<str>,

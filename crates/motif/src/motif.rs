@@ -289,6 +289,10 @@ mod tests {
         assert!(Motif::new("x\ny", array![[1.0]], MatrixKind::Counts).is_err());
         let error = Motif::new(" ", array![[1.0]], MatrixKind::Counts).unwrap_err();
         assert_eq!(error.to_string(), "motif ` ` has no name, expected one");
+        let long = "X".repeat(70) + "\r";
+        let error = Motif::new(&*long, Array2::zeros((0, 4)), MatrixKind::Counts).unwrap_err();
+        let expected = format!("motif `{}…` has 0 positions, expected 1 to 10000", "X".repeat(60));
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

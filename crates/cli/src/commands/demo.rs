@@ -2,6 +2,7 @@
 
 mod data;
 mod names;
+mod reads;
 mod report;
 mod syntax;
 mod words;
@@ -29,6 +30,7 @@ use crate::output::{check_free, write_one_hot};
 use crate::record::{Record, digests, write_text};
 use data::{Labelled, MOTIFS, WIDTH};
 use names::name_seqlets;
+use reads::Reads;
 use report::Report;
 use syntax::Syntax;
 use words::{Word, strongest_words};
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         words: &strongest_words(&effects.sequences, &effects.importance)?,
         names: &name_seqlets(&effects, context.seed)?,
         syntax: &Syntax::find(context.seed, context.run())?,
+        reads: &Reads::correct(&genome, context.seed)?,
         planted: &MOTIFS,
         counts: (training.windows.len(), held_out.windows.len()),
     };

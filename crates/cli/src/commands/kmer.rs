@@ -12,6 +12,8 @@ mod train;
 use cistron::encode::kmer::{KmerError, Strands};
 use clap::{Subcommand, ValueEnum};
 
+pub(super) use model::{describe, is_denoiser};
+
 use crate::context::{Context, usage};
 
 #[derive(Subcommand)]

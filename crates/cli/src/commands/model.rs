@@ -5,6 +5,7 @@ use std::io::Write;
 use cistron::models::load_model;
 use clap::Subcommand;
 
+use super::kmer;
 use crate::context::Context;
 use crate::input::ModelArgs;
 use crate::output::Output;
@@ -18,9 +19,15 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     let Command::Info(args) = command;
+    let mut output = Output::open(None, context)?;
+    if kmer::is_denoiser(&args.model) {
+        for (name, value) in kmer::describe(&args.model)? {
+            writeln!(output, "{name}\t{value}")?;
+        }
+        return output.commit();
+    }
     let loaded = load_model(&args.model)?;
     let info = &loaded.info;
-    let mut output = Output::open(None, context)?;
     let any = |number: Option<usize>| number.map_or_else(|| "any".to_owned(), |number| number.to_string());
     writeln!(output, "type\t{}", info.model_type)?;
     writeln!(output, "kind\t{}", info.variant)?;

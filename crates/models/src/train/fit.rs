@@ -282,7 +282,7 @@ enum Store<'a> {
 impl<'a> Store<'a> {
     fn open(folder: Option<&'a RunFolder>, log_bytes: u64) -> Result<Self, ModelsError> {
         let Some(folder) = folder else { return Ok(Self::Memory(Checkpoint::new())) };
-        Ok(Self::Folder(folder, Log::open(folder.log(), log_bytes)?))
+        Ok(Self::Folder(folder, folder.begin(log_bytes)?))
     }
 
     fn line(&mut self, line: &Value) -> Result<(), ModelsError> {

@@ -16,17 +16,24 @@ use crate::{Checkpoint, ModelsError};
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    resume: bool,
+    start: Start,
+}
+
+/// What becomes of a run that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Create,
+    Replace,
+    Resume,
 }
 
 impl RunFolder {
-    /// A folder for a new run; made if it is not there.
+    /// A folder for a new run; made, when training begins, if it is not there.
     ///
     /// # Errors
-    /// [`ModelsError::Io`], or [`ModelsError::Format`] if it holds a run already.
+    /// [`ModelsError::Format`] if it holds a run already.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, ModelsError> {
-        let folder = Self { path: path.as_ref().to_path_buf(), resume: false };
-        fs::create_dir_all(&folder.path).map_err(ModelsError::io(&folder.path))?;
+        let folder = Self { path: path.as_ref().to_path_buf(), start: Start::Create };
         if folder.last().exists() {
             let problem = "found a training run, expected a folder without one, or to resume it";
             return Err(ModelsError::format(&folder.last(), problem));
@@ -34,19 +41,9 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// A folder for a new run in the place of one that may be there.
-    ///
-    /// # Errors
-    /// [`ModelsError::Io`].
-    pub fn replace(path: impl AsRef<Path>) -> Result<Self, ModelsError> {
-        let folder = Self { path: path.as_ref().to_path_buf(), resume: false };
-        fs::create_dir_all(&folder.path).map_err(ModelsError::io(&folder.path))?;
-        for file in [folder.last(), folder.log()] {
-            if file.exists() {
-                fs::remove_file(&file).map_err(ModelsError::io(&file))?;
-            }
-        }
-        Ok(folder)
+    /// A folder for a new run in the place of one that may be there, which is removed when training begins.
+    pub fn replace(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_path_buf(), start: Start::Replace }
     }
 
     /// The folder of a run to go on with; one that did not come as far as its first checkpoint begins anew.
@@ -56,7 +53,7 @@ impl RunFolder {
     pub fn resume(path: impl AsRef<Path>) -> Result<Self, ModelsError> {
         let path = path.as_ref().to_path_buf();
         fs::read_dir(&path).map_err(ModelsError::io(&path))?;
-        Ok(Self { path, resume: true })
+        Ok(Self { path, start: Start::Resume })
     }
 
     /// The folder.
@@ -81,7 +78,21 @@ impl RunFolder {
 
     /// The state to go on from, if there is one and it is wanted.
     pub(super) fn read_last(&self) -> Result<Option<Checkpoint>, ModelsError> {
-        if self.resume && self.last().exists() { Checkpoint::read(self.last()).map(Some) } else { Ok(None) }
+        let is_there = self.start == Start::Resume && self.last().exists();
+        if is_there { Checkpoint::read(self.last()).map(Some) } else { Ok(None) }
+    }
+
+    /// The log to go on with after its first `bytes`; from here on the folder is there, and what it replaces is not.
+    pub(super) fn begin(&self, bytes: u64) -> Result<Log, ModelsError> {
+        fs::create_dir_all(&self.path).map_err(ModelsError::io(&self.path))?;
+        if self.start == Start::Replace {
+            for file in [self.last(), self.log(), self.model()] {
+                if file.exists() {
+                    fs::remove_file(&file).map_err(ModelsError::io(&file))?;
+                }
+            }
+        }
+        Log::open(self.log(), bytes)
     }
 }
 
@@ -94,7 +105,7 @@ pub(super) struct Log {
 
 impl Log {
     /// The log cut to its first `bytes`: what follows was written after the state that is resumed.
-    pub(super) fn open(path: PathBuf, bytes: u64) -> Result<Self, ModelsError> {
+    fn open(path: PathBuf, bytes: u64) -> Result<Self, ModelsError> {
         let io = ModelsError::io(&path);
         let open = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;

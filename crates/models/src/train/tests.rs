@@ -381,6 +381,20 @@ fn another_run_is_not_resumed() {
     assert!(train(&harmless, Some(&run), 0, Cut::No).is_ok());
 }
 
+#[test]
+fn a_run_is_replaced_when_training_begins_and_not_before() {
+    let folder = first_epoch();
+    let before = files(folder.path());
+    let run = RunFolder::replace(folder.path());
+    let refused = train(&FitOptions { epochs: 0, ..options() }, Some(&run), 0, Cut::No);
+    assert!(refused.is_err());
+    assert_eq!(files(folder.path()), before);
+    train(&options(), Some(&run), 0, Cut::No).unwrap();
+    let anew = tempfile::tempdir().unwrap();
+    train(&options(), Some(&RunFolder::create(anew.path().join("new")).unwrap()), 0, Cut::No).unwrap();
+    assert_eq!(files(folder.path()), files(&anew.path().join("new")));
+}
+
 type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
 
 #[test]

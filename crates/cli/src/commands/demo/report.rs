@@ -10,6 +10,7 @@ use cistron::plot::{
 };
 
 use super::names::Names;
+use super::reads::Reads;
 use super::syntax::Syntax;
 use super::{Effects, WIDTH, Word};
 
@@ -23,6 +24,7 @@ pub(super) struct Report<'a> {
     pub(super) words: &'a [Word],
     pub(super) names: &'a Names,
     pub(super) syntax: &'a Syntax,
+    pub(super) reads: &'a Reads,
     pub(super) planted: &'a [&'a str],
     /// Training and held-out windows.
     pub(super) counts: (usize, usize),
@@ -40,6 +42,7 @@ impl Report<'_> {
             ("Seqlets and their names", self.seqlets()?),
             ("The strongest positions", self.position_table()?),
             ("What a black box reads", self.syntax.section()?),
+            ("Reads that correct one another", self.reads.section()?),
             ("Do it yourself", COMMANDS.to_owned()),
         ];
         let mut page = String::from(HEAD);
@@ -248,4 +251,8 @@ cistron probe train --train train.npz --valid valid.npz --kind kmer --both-stran
 cistron probe predict --model my-probe.safetensors --data valid.npz -o predictions.tsv
 cistron effect saturate --model my-probe.safetensors --fasta genome.fa --bed positives.bed --width 200 \\
         --out-dir my-effects --plot 0
-cistron seqlets call my-effects/attributions_custom_bed.npz --threshold 0.0001 -o seqlets.tsv</code></pre>\n";
+cistron seqlets call my-effects/attributions_custom_bed.npz --threshold 0.0001 -o seqlets.tsv
+cistron kmer simulate genome.fa --coverage 40 --error 0.01 -o reads.fq
+cistron kmer train reads.fq --model spectrum -o spectrum
+cistron kmer denoise spectrum reads.fq -o corrected.fq
+cistron kmer graph corrected.fq --truth genome.fa</code></pre>\n";

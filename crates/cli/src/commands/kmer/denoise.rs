@@ -19,6 +19,9 @@ pub(crate) struct DenoiseArgs {
     /// K-mers or reads: FASTA or FASTQ, plain, gzip or bgzip
     #[arg(value_name = "FASTA|FASTQ")]
     input: PathBuf,
+    /// Let the k-mers of a spectrum vote, as those of any other model do, in place of following paths of trusted ones
+    #[arg(long)]
+    votes: bool,
     /// Output in the format of the input [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -42,8 +45,10 @@ pub(super) fn run(args: &DenoiseArgs, context: &Context) -> anyhow::Result<()> {
         if run.is_cancelled() {
             anyhow::bail!("stopped");
         }
-        let outcomes: Vec<Vec<Correction>> =
-            block.par_chunks_mut(PIECE).map(|piece| denoise(&model, piece)).collect::<anyhow::Result<_>>()?;
+        let outcomes: Vec<Vec<Correction>> = block
+            .par_chunks_mut(PIECE)
+            .map(|piece| denoise(&model, args.votes, piece))
+            .collect::<anyhow::Result<_>>()?;
         for outcome in outcomes.into_iter().flatten() {
             untouched += u64::from(outcome == Correction::Untouched);
             partial += u64::from(matches!(outcome, Correction::Partial { .. }));
@@ -63,10 +68,10 @@ pub(super) fn run(args: &DenoiseArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 /// Denoises records; letters whose base stays are kept as they are.
-fn denoise(model: &Model, records: &mut [Record]) -> anyhow::Result<Vec<Correction>> {
+fn denoise(model: &Model, votes: bool, records: &mut [Record]) -> anyhow::Result<Vec<Correction>> {
     let before: Vec<Vec<u8>> = records.iter().map(Record::codes).collect();
     let mut after = before.clone();
-    let outcomes = model.denoise_reads(&mut after)?;
+    let outcomes = model.denoise_reads(&mut after, votes)?;
     for (record, (before, after)) in records.iter_mut().zip(before.iter().zip(&after)) {
         for (letter, (old, new)) in record.letters.iter_mut().zip(before.iter().zip(after)) {
             if old != new {

@@ -60,7 +60,50 @@ pub(super) struct SplitRecord {
     pub(super) leaky: bool,
 }
 
+impl Config {
+    /// What models that differ in nothing but the seed of their training have in common.
+    pub(super) fn but_for_seed(&self) -> anyhow::Result<serde_json::Value> {
+        let split = self.split.map(|split| SplitRecord { seed: 0, ..split });
+        Ok(serde_json::to_value(Self { split, ..self.clone() })?)
+    }
+}
+
+/// Whether a path is the folder of a denoiser.
+pub(in crate::commands) fn is_denoiser(path: &Path) -> bool {
+    let config = std::fs::read_to_string(path.join(CONFIG)).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
+    config["model_type"] == MODEL_TYPE
+}
+
+/// What a denoiser is: lines of a name and a value.
+pub(in crate::commands) fn describe(folder: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let (model, config) = Model::load(folder)?;
+    let (kind, noise) = match &config.kind {
+        Kind::Codebook { noise, .. } => ("codebook".to_owned(), Some(*noise)),
+        Kind::Spectrum { threshold, .. } => {
+            (format!("spectrum of k-mers seen {threshold} times or more"), None)
+        }
+        Kind::Network { network, noise, .. } => (network.clone(), Some(*noise)),
+    };
+    let mut lines = vec![
+        ("type", MODEL_TYPE.to_owned()),
+        ("kind", kind),
+        ("alphabet", "ACGT".to_owned()),
+        ("k", config.k.to_string()),
+    ];
+    lines.extend(noise.map(|noise| ("noise", noise.to_string())));
+    lines.extend(model.n_parameters().map(|n| ("parameters", n.to_string())));
+    lines.extend(config.split.map(|split| ("held_out", split.describe())));
+    Ok(lines)
+}
+
 impl SplitRecord {
+    fn describe(&self) -> String {
+        let Self { block, validation, seed, .. } = self;
+        let what = block.map_or("single windows".to_owned(), |width| format!("blocks of {width} bases"));
+        format!("{what}, {validation} of all, seed {seed}")
+    }
+
     pub(super) fn new(split: Split, validation: f64, seed: u64) -> Self {
         let block = match split {
             Split::Blocks { width } => Some(width),
@@ -163,11 +206,23 @@ impl Model {
         }
     }
 
-    /// Denoises reads in place; tells what became of each. The spectrum looks for paths of solid k-mers, any other
-    /// model lets its k-mers vote.
-    pub(super) fn denoise_reads(&self, reads: &mut [Vec<u8>]) -> anyhow::Result<Vec<Correction>> {
+    /// How many numbers were trained; none for a model of counts.
+    pub(super) fn n_parameters(&self) -> Option<usize> {
         match self {
-            Self::Spectrum(spectrum) => {
+            Self::Codebook(_) | Self::Spectrum(_) => None,
+            Self::Network(denoiser) => Some(denoiser.n_parameters()),
+        }
+    }
+
+    /// Denoises reads in place; tells what became of each. The spectrum looks for paths of solid k-mers, unless votes
+    /// are wanted; any other model lets its k-mers vote.
+    pub(super) fn denoise_reads(
+        &self,
+        reads: &mut [Vec<u8>],
+        votes: bool,
+    ) -> anyhow::Result<Vec<Correction>> {
+        match self {
+            Self::Spectrum(spectrum) if !votes => {
                 let corrector = ReadCorrector::new(spectrum.solid(), CorrectionOptions::default());
                 let mut corrections = corrector.map_err(kmer_error)?.corrections();
                 Ok(reads.iter_mut().map(|read| corrections.correct(read)).collect())

@@ -88,7 +88,7 @@ pub(super) fn train(
     let folder = if args.network.resume {
         RunFolder::resume(&args.output)?
     } else if context.force {
-        RunFolder::replace(&args.output)?
+        RunFolder::replace(&args.output)
     } else {
         RunFolder::create(&args.output)?
     };

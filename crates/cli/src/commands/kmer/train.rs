@@ -132,7 +132,7 @@ pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     };
     fs::create_dir_all(&args.output).map_err(|error| anyhow!("{}: {error}", args.output.display()))?;
     model.save(&args.output, record_of_split)?;
-    let more = json!({"command": "kmer train", "k": args.k});
+    let more = json!({"command": "kmer train", "k": args.k, "resumed": args.network.resume});
     record.write(&args.output, context, &digests(&args.inputs)?, &more)
 }
 
