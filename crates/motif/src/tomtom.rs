@@ -9,10 +9,9 @@
 mod align;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod background;
 mod batch;
+mod cells;
 mod column;
 mod compare;
 mod distance;
@@ -25,6 +24,7 @@ mod one_hot;
 mod options;
 mod order;
 mod single;
+mod spread;
 mod survival;
 mod symmetric;
 mod targets;
