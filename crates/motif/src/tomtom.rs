@@ -9,6 +9,8 @@
 mod align;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod background;
 mod batch;
 mod cells;

@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Avx512;
 
 /// An inner loop, written once and compiled for every instruction set.
 ///
@@ -19,6 +21,8 @@ pub(super) enum Instructions {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
 }
 
 impl Instructions {
@@ -32,7 +36,10 @@ impl Instructions {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "nothing else is known"))]
         let mut all = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
-        all.extend(Avx2::detect().map(Self::Avx2));
+        {
+            all.extend(Avx2::detect().map(Self::Avx2));
+            all.extend(Avx512::detect().map(Self::Avx512));
+        }
         all
     }
 
@@ -42,6 +49,8 @@ impl Instructions {
             Self::Portable => kernel.run(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.run(kernel),
         }
     }
 }
