@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 
+use cistron::effects::Statistic;
 use cistron::genome::{Genome, vcf};
 use cistron::{Alphabet, Anchor, FixedSide, Sequence, Variant, VariantRow, VariantStatus, VariantWindow};
 use conformance::golden;
@@ -96,4 +97,51 @@ fn a_file_comes_back_as_it_was() {
     let mut writer = vcf::Writer::new(Vec::new(), records.header(), &[]).unwrap();
     records.try_for_each(|record| writer.write(&record.unwrap(), &[])).unwrap();
     assert_eq!(String::from_utf8(writer.into_inner()).unwrap(), text);
+}
+
+#[test]
+fn statistics_of_tracks_are_exact() {
+    let Some(folder) = golden("variant-effects/stats") else { return };
+    let golden: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("scores.json")).unwrap()).unwrap();
+    let numbers = |value: &serde_json::Value| -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let names = [
+        ("mean_abs_diff", Statistic::MeanAbs),
+        ("sum_diff_SAD", Statistic::Sad),
+        ("max_abs_diff", Statistic::MaxAbs),
+        ("SAX", Statistic::Sax),
+        ("mean_log2fc", Statistic::Log2Fc),
+        ("log2fc_of_sums", Statistic::Sar),
+        ("D1", Statistic::D1),
+        ("D2", Statistic::D2),
+        ("logSAD", Statistic::LogSad),
+        ("logD1", Statistic::LogD1),
+        ("logD2", Statistic::LogD2),
+        ("sqrtSAD", Statistic::SqrtSad),
+        ("sqrtD1", Statistic::SqrtD1),
+        ("sqrtD2", Statistic::SqrtD2),
+        ("JS_basenji_symKL_half", Statistic::Kl),
+        ("JSD_true_nats", Statistic::Jsd),
+    ];
+    let mut tracks: HashMap<String, [Vec<Vec<f64>>; 2]> = HashMap::new();
+    for case in golden["cases"].as_array().unwrap() {
+        let shape = format!("{} {}", case["B"], case["T"]);
+        // The tracks are given once for each shape.
+        if case["ref"].is_array() {
+            let rows = |key: &str| case[key].as_array().unwrap().iter().map(numbers).collect();
+            tracks.insert(shape.clone(), [rows("ref"), rows("alt")]);
+        }
+        let [reference, alternate] = &tracks[&shape];
+        let pseudocount = case["eps"].as_f64().unwrap();
+        for (name, statistic) in names {
+            for (track, expected) in numbers(&case["scores"][name]).into_iter().enumerate() {
+                let bins = |rows: &[Vec<f64>]| rows.iter().map(|row| row[track]).collect::<Vec<f64>>();
+                let found = statistic.of(&bins(reference), &bins(alternate), pseudocount);
+                let tolerance = 1e-10 * expected.abs().max(1e-12);
+                assert!((found - expected).abs() <= tolerance, "{shape} {name} {track}: {found} {expected}");
+            }
+        }
+    }
 }

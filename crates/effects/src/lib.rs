@@ -13,6 +13,7 @@ mod error;
 mod groups;
 mod part;
 mod saturation;
+mod variants;
 
 pub use artefacts::{ArtefactOptions, Artefacts, Compatibility, Existing, Summary};
 pub use error::EffectError;
@@ -24,3 +25,4 @@ pub use part::{InputDigest, PartPlan, PartWriter, Parts};
 pub use saturation::{
     DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,
 };
+pub use variants::Statistic;

@@ -15,6 +15,7 @@ pub(super) type Lanes<T> = [T; LANES];
 pub(super) trait Count:
     Copy + Ord + From<u8> + std::ops::AddAssign + std::ops::Sub<Output = Self> + std::ops::Mul<Output = Self>
 {
+    /// Less than every score; one less is still a number.
     const LEAST: Self;
     const ZERO: Self;
     fn new(value: i32) -> Self;
@@ -22,7 +23,7 @@ pub(super) trait Count:
 }
 
 impl Count for i16 {
-    const LEAST: Self = Self::MIN;
+    const LEAST: Self = Self::MIN + 1;
     const ZERO: Self = 0;
     #[inline(always)]
     fn new(value: i32) -> Self {
@@ -34,7 +35,7 @@ impl Count for i16 {
 }
 
 impl Count for i32 {
-    const LEAST: Self = Self::MIN;
+    const LEAST: Self = Self::MIN + 1;
     const ZERO: Self = 0;
     #[inline(always)]
     fn new(value: i32) -> Self {
@@ -73,41 +74,51 @@ pub(super) struct Best<T, const N: usize> {
     pub(super) offsets: [T; N],
 }
 
-/// Which of equal scores counts.
+impl<T: Count, const N: usize> Best<T, N> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { scores: [T::LEAST; N], offsets: [T::ZERO; N] }
+    }
+}
+
+/// The best alignments so far, and what settles equal scores.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rivals<T, const N: usize> {
-    offsets: [T; N],
-    /// What the overlap of a later alignment must exceed.
+    best: Best<T, N>,
+    /// What the overlap of a later alignment with the same score must exceed.
     overlaps: [T; N],
 }
 
 impl<T: Count, const N: usize> Rivals<T, N> {
+    #[inline(always)]
     pub(super) fn new() -> Self {
-        Self { offsets: [T::ZERO; N], overlaps: [T::LEAST; N] }
+        Self { best: Best::new(), overlaps: [T::LEAST; N] }
     }
 
-    /// Takes an alignment where its score is the highest one and the rule prefers it to the one before.
+    /// Takes the next alignment where its score is higher, or as high and the rule prefers it to the one before.
     #[inline(always)]
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "conditions without branches are computed for all lanes at once"
-    )]
-    pub(super) fn offer(
-        &mut self,
-        (scores, highest): (&[T; N], &[T; N]),
-        (offset, overlaps): (T, [T; N]),
-        ties: OffsetTies,
-    ) {
+    pub(super) fn offer(&mut self, scores: &[T; N], (offset, overlaps): (T, [T; N]), ties: OffsetTies) {
+        let rivals = if ties == OffsetTies::Peer { [offset; N] } else { overlaps };
+        let Self { best, overlaps: exceeded } = self;
+        // Steps for all lanes at once.
+        let mut limits = best.scores;
         for lane in 0..N {
-            let take = (scores[lane] == highest[lane]) & (overlaps[lane] > self.overlaps[lane]);
-            let rival = if ties == OffsetTies::Peer { offset } else { overlaps[lane] };
-            self.offsets[lane] = if take { offset } else { self.offsets[lane] };
-            self.overlaps[lane] = if take { rival } else { self.overlaps[lane] };
+            limits[lane] = limits[lane] - T::from(u8::from(overlaps[lane] > exceeded[lane]));
+        }
+        for lane in 0..N {
+            best.offsets[lane] = if scores[lane] > limits[lane] { offset } else { best.offsets[lane] };
+        }
+        for lane in 0..N {
+            exceeded[lane] = if scores[lane] > limits[lane] { rivals[lane] } else { exceeded[lane] };
+        }
+        for (best, score) in best.scores.iter_mut().zip(scores) {
+            *best = (*best).max(*score);
         }
     }
 
-    pub(super) fn with(self, scores: [T; N]) -> Best<T, N> {
-        Best { scores, offsets: self.offsets }
+    #[inline(always)]
+    pub(super) fn best(self) -> Best<T, N> {
+        self.best
     }
 }
 
@@ -166,19 +177,16 @@ fn align_one<T: Count>(
             end.min(T::new(length)) - from
         })
     };
-    let mut highest = [T::LEAST; LANES];
-    for (offset, sums) in (1 - width..length).zip(sums.iter_mut()) {
-        let aligned = T::new((offset + width).min(length) - offset.max(0));
-        let overlaps = overlaps(offset);
-        for lane in 0..LANES {
-            let score = sums[lane] - aligned * beside[lane];
-            sums[lane] = if overlaps[lane] >= needed[lane] { score } else { T::LEAST };
-            highest[lane] = highest[lane].max(sums[lane]);
-        }
-    }
     let mut rivals = Rivals::new();
     for (offset, sums) in (1 - width..length).zip(sums.iter()) {
-        rivals.offer((sums, &highest), (T::new(offset), overlaps(offset)), options.offset_ties);
+        let aligned = T::new((offset + width).min(length) - offset.max(0));
+        let overlaps = overlaps(offset);
+        let mut scores = [T::LEAST; LANES];
+        for lane in 0..LANES {
+            let score = sums[lane] - aligned * beside[lane];
+            scores[lane] = if overlaps[lane] >= needed[lane] { score } else { T::LEAST };
+        }
+        rivals.offer(&scores, (T::new(offset), overlaps), options.offset_ties);
     }
-    rivals.with(highest)
+    rivals.best()
 }

@@ -138,30 +138,32 @@ impl<'a> Spans<'a> {
             let from_end = width - start <= longest;
             // What the positions before the span can still add: columns only if it is the suffix that goes on.
             let goes_on = width - start == longest;
-            let before = if goes_on { self.most(0..start) } else { start * self.offset };
+            let before =
+                if goes_on { self.added(0..start) } else { (start * self.offset, start * self.offset) };
             span.restart(self.score_bins);
             if let Some(known) = &mut known {
                 known.restart();
             }
             for end in start..reach {
                 if let Some(known) = &mut known {
-                    let goes_on = known.is_longest_next() || end + 1 == reach;
+                    let is_last = end + 1 == reach;
+                    let is_extended = if is_last { goes_on } else { known.is_longest_next() };
                     if let Some(found) = known.extend(end, self.columns) {
                         self.add(found, start, end + 1);
-                        if goes_on {
+                        if is_extended {
                             span.copy_from(found);
                         }
                         continue;
                     }
                 }
-                let beside = before + self.most(end + 1..reach) + (width - reach) * self.offset;
-                self.extend(&mut span, end, beside);
+                let (behind, after) = (self.added(end + 1..reach), (width - reach) * self.offset);
+                self.extend(&mut span, end, (before.0 + behind.0 + after, before.1 + behind.1 + after));
                 self.add(&span, start, end + 1);
             }
             if start > 0 && from_end {
                 std::mem::swap(&mut suffix, &mut span);
             } else if start > 0 {
-                self.extend(&mut suffix, start, self.most(0..start));
+                self.extend(&mut suffix, start, self.added(0..start));
                 self.add(&suffix, start, width);
             }
         }
@@ -170,15 +172,18 @@ impl<'a> Spans<'a> {
         self.accumulate_ends();
     }
 
-    /// The most that some positions can add to a score.
-    fn most(&self, positions: Range<usize>) -> usize {
-        self.columns[positions].iter().map(|column| column.most).sum()
+    /// The least and the most that some positions can add to a score.
+    fn added(&self, positions: Range<usize>) -> (usize, usize) {
+        let columns = || self.columns[positions.clone()].iter();
+        (columns().map(|column| column.least).sum(), columns().map(|column| column.most).sum())
     }
 
-    /// Adds a column to a span; `beside` is the most that all other positions can add to the score.
+    /// Adds a column to a span; `beside` is the least and the most that all other positions can add to the score.
     #[inline(always)]
-    fn extend(&mut self, span: &mut Survival, column: usize, beside: usize) {
-        span.extend(&self.columns[column], self.lowest.saturating_sub(beside), &mut self.tables.spare);
+    fn extend(&mut self, span: &mut Survival, column: usize, beside: (usize, usize)) {
+        let highest = self.lowest + self.n_scores - 1;
+        let wanted = self.lowest.saturating_sub(beside.1)..=highest.saturating_sub(beside.0);
+        span.extend(&self.columns[column], wanted, &mut self.tables.spare);
         std::mem::swap(span, &mut self.tables.spare);
     }
 

@@ -3,7 +3,7 @@
 
 use super::distance::{Finish, Side};
 use super::instructions::Kernel;
-use super::single;
+use super::spread::{Search, Space};
 use super::targets::{Columns, TomtomTargets};
 
 /// Columns are scored this many at a time, so that partial sums stay in the nearest cache.
@@ -29,7 +29,7 @@ pub(super) fn whole(x: f64) -> u32 {
 /// What comparing a query column fills, one item a distinct column.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    distances: Vec<f32>,
+    search: Space,
     scores: Vec<f64>,
     bins: Vec<u16>,
 }
@@ -50,9 +50,8 @@ impl Kernel for Measure<'_> {
         let (columns, n_bins) = (&targets.columns, targets.options.median_bins);
         let finish = targets.options.distance.finish();
         if finish == Finish::NegativeRoot {
-            scratch.distances.resize(columns.len(), 0.0);
-            let found = single::spread(columns, query, n_bins, &mut scratch.distances);
-            if let Some(spread) = found {
+            let search = Search { columns, cells: targets.cells(), query, n_bins };
+            if let Some(spread) = search.run(&mut scratch.search) {
                 return spread;
             }
         }

@@ -11,7 +11,7 @@ use super::single::Singles;
 use super::targets::{Columns, TomtomTargets};
 
 /// Columns scored at a time, so that what is written stays in the nearest cache for the counts.
-const TILE: usize = 64;
+const TILE: usize = 128;
 
 /// Columns between two looks at whether any score is uncertain.
 const GROUP: usize = 4;
@@ -49,19 +49,22 @@ impl Kernel for Integers<'_> {
         let finish = targets.options.distance.finish();
         let positions: Vec<Position> =
             (0..width).map(|position| Position::new(columns, finish, queries, position)).collect();
-        for (tile, scores) in scores.chunks_mut(TILE * width).enumerate() {
+        let mut own = [[0; LANES]; TILE];
+        for (tile, rows) in scores.chunks_mut(TILE * width).enumerate() {
             let start = tile * TILE;
+            let own = &mut own[..rows.len() / width];
             for (at, (position, counts)) in positions.iter().zip(counts.iter_mut()).enumerate() {
-                let place = (start, width, at);
                 match &position.singles {
-                    Some(singles) => position.fill_single(columns, singles, place, scores),
-                    None => position.fill_exact(columns, finish, place, scores),
+                    Some(singles) => position.fill_single(columns, singles, start, own),
+                    None => position.fill_exact(columns, finish, start, own),
                 }
-                let own = scores.iter().skip(at).step_by(width);
-                for (scores, n) in own.zip(&columns.counts[start..]) {
+                for (scores, &n) in own.iter().zip(&columns.counts[start..]) {
                     for lane in 0..LANES {
                         counts[lane][usize::from(scores[lane])] += n;
                     }
+                }
+                for (row, scores) in rows.chunks_exact_mut(width).zip(&*own) {
+                    row[at] = *scores;
                 }
             }
         }
@@ -111,24 +114,18 @@ impl Position {
         new
     }
 
-    /// Fills element `at` of each row of `width`, of columns from `start` on.
+    /// Fills the scores with columns from `start` on.
     #[inline(always)]
-    fn fill_single(
-        &self,
-        columns: &Columns,
-        singles: &Singles,
-        (start, width, at): (usize, usize, usize),
-        scores: &mut [Lanes<u8>],
-    ) {
-        let quads = &columns.quads[start..];
-        for (quads, (group, rows)) in quads.chunks(GROUP).zip(scores.chunks_mut(GROUP * width).enumerate()) {
+    fn fill_single(&self, columns: &Columns, singles: &Singles, start: usize, scores: &mut [Lanes<u8>]) {
+        let quads = &columns.quads[start..][..scores.len()];
+        for (group, (quads, scores)) in quads.chunks(GROUP).zip(scores.chunks_mut(GROUP)).enumerate() {
             let mut signs = [0; LANES];
-            for (quad, row) in quads.iter().zip(rows.chunks_mut(width)) {
-                singles.score(*quad, &mut row[at], &mut signs);
+            for (quad, scores) in quads.iter().zip(&mut *scores) {
+                singles.score(*quad, scores, &mut signs);
             }
             if signs.iter().fold(0, |any, signs| any | signs) >> 31 != 0 {
-                for (n, (quad, row)) in quads.iter().zip(rows.chunks_mut(width)).enumerate() {
-                    self.correct(columns, singles, (start + group * GROUP + n, *quad), &mut row[at]);
+                for ((column, quad), scores) in (start + group * GROUP..).zip(quads).zip(scores) {
+                    self.correct(columns, singles, (column, *quad), scores);
                 }
             }
         }
@@ -157,15 +154,9 @@ impl Position {
 
     /// The same in double precision.
     #[inline(always)]
-    fn fill_exact(
-        &self,
-        columns: &Columns,
-        finish: Finish,
-        (start, width, at): (usize, usize, usize),
-        scores: &mut [Lanes<u8>],
-    ) {
-        for (column, row) in (start..).zip(scores.chunks_mut(width)) {
-            row[at] = self.exact(columns, finish, column);
+    fn fill_exact(&self, columns: &Columns, finish: Finish, start: usize, scores: &mut [Lanes<u8>]) {
+        for (column, scores) in (start..).zip(scores) {
+            *scores = self.exact(columns, finish, column);
         }
     }
 

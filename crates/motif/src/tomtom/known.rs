@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::survival::{Column, Survival};
 
 /// The letters of longer spans are too rarely the same ones.
-const LONGEST: u32 = 14;
+const LONGEST: u32 = 12;
 
 /// The bits in which the occurrences of a letter are counted.
 const BITS: u32 = 4;
@@ -90,7 +90,7 @@ impl KnownSpans<'_> {
             let column = self.letters.iter().position(|other| *other == letter).unwrap_or(0);
             let mut span = Survival::default();
             let before = place.map_or(&empty, |place| &self.known.spans[place]);
-            before.extend(&columns[column], 0, &mut span);
+            before.extend(&columns[column], 0..=usize::MAX, &mut span);
             counts += one(letter);
             self.known.n_numbers += span.len();
             self.known.places.insert((self.scaling, counts), self.known.spans.len());

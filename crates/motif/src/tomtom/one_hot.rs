@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::align::{Best, Count, LANES as QUERIES, Rivals, fits_16_bits};
+use super::align::{Best, LANES as QUERIES, Rivals, fits_16_bits};
 use super::column::{Measure, Scaling, Scratch, Spread};
 use super::distance::{Matrix, Side};
 use super::instructions::{Instructions, Kernel};
@@ -160,12 +160,10 @@ impl Kernel for AlignLetters<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let mut sums = Vec::new();
         self.best.clear();
         for group in self.groups {
             let rows = group.start..group.start + group.width;
-            let best = align_group(self.targets, self.letters, (rows, self.offset), &mut sums);
-            self.best.push(best);
+            self.best.push(align_group(self.targets, self.letters, (rows, self.offset)));
         }
     }
 }
@@ -175,16 +173,14 @@ fn align_group(
     targets: &TomtomTargets,
     letters: &[&Letter],
     (rows, beside): (std::ops::Range<usize>, u8),
-    sums: &mut Vec<[i16; LANES]>,
 ) -> Best<i16, LANES> {
     let (width, length) = (letters.len() as i32, rows.len() as i32);
     let needed = targets.options.min_overlap.min(letters.len()).min(rows.len()) as i32;
-    let offsets = needed - width..=length - needed;
-    let mut highest = [i16::LEAST; LANES];
-    sums.clear();
-    for offset in offsets.clone() {
+    let mut rivals = Rivals::new();
+    for offset in needed - width..=length - needed {
         let (from, to) = (offset.max(0), (offset + width).min(length));
-        let mut sum = [-((to - from) as i16 * i16::from(beside)); LANES];
+        let overlap = (to - from) as i16;
+        let mut sum = [-(overlap * i16::from(beside)); LANES];
         let positions = &letters[(from - offset) as usize..(to - offset) as usize];
         for (letter, at) in positions.iter().zip(rows.start + from as usize..) {
             let row = &letter.scores[at];
@@ -192,16 +188,7 @@ fn align_group(
                 sum[lane] += row[lane];
             }
         }
-        for lane in 0..LANES {
-            highest[lane] = highest[lane].max(sum[lane]);
-        }
-        sums.push(sum);
+        rivals.offer(&sum, (offset as i16, [overlap; LANES]), targets.options.offset_ties);
     }
-    let mut rivals = Rivals::new();
-    for (offset, sums) in offsets.zip(sums.iter()) {
-        let overlap = (offset + width).min(length) - offset.max(0);
-        let overlaps = [overlap as i16; LANES];
-        rivals.offer((sums, &highest), (offset as i16, overlaps), targets.options.offset_ties);
-    }
-    rivals.with(highest)
+    rivals.best()
 }

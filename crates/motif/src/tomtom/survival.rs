@@ -4,6 +4,8 @@
 //! so the far tail keeps its precision.
 #![expect(clippy::inline_always, reason = "inner loops take the instruction set of their caller")]
 
+use std::ops::RangeInclusive;
+
 /// Sums computed side by side.
 const BLOCK: usize = 32;
 
@@ -14,7 +16,8 @@ pub(super) struct Column<'a> {
     pub(super) limit: usize,
     first: usize,
     probabilities: &'a [f64],
-    /// The most that the column, or the offset in its place, adds to a score.
+    /// The least and the most that the column, or the offset in its place, adds to a score.
+    pub(super) least: usize,
     pub(super) most: usize,
 }
 
@@ -26,6 +29,7 @@ impl<'a> Column<'a> {
             limit: histogram.len() - 1,
             first,
             probabilities: &histogram[first..=last],
+            least: first.min(offset),
             most: last.max(offset),
         }
     }
@@ -42,7 +46,7 @@ pub(super) struct Survival {
     values: Vec<f64>,
     /// At least the highest score of a column.
     pad: usize,
-    /// The score that is always reached, and the highest possible one.
+    /// The score that is always reached, and the highest one that is possible and asked for.
     certain: usize,
     highest: usize,
 }
@@ -60,8 +64,7 @@ impl Survival {
     #[inline(always)]
     fn reserve(&mut self, pad: usize, highest: usize) {
         (self.pad, self.highest) = (pad, highest);
-        // The zeros that the next convolution reads, and what it writes to fill its last block.
-        let size = 2 * pad + highest + 1 + 2 * BLOCK;
+        let size = size(pad, highest);
         if self.values.len() < size {
             self.values.resize(size, 0.0);
         }
@@ -73,14 +76,17 @@ impl Survival {
         self.values[end..end + self.pad + 2 * BLOCK].fill(0.0);
     }
 
-    /// Makes `out` the survival function with one more column, for the scores from `wanted` on.
+    /// Makes `out` the survival function with one more column, for the `wanted` scores.
+    ///
+    /// Of this one there must be the scores from the least wanted one less the column's highest to the most less its
+    /// lowest.
     #[inline(always)]
-    pub(super) fn extend(&self, column: &Column<'_>, wanted: usize, out: &mut Self) {
+    pub(super) fn extend(&self, column: &Column<'_>, wanted: RangeInclusive<usize>, out: &mut Self) {
         let pad = self.pad;
-        out.reserve(pad, self.highest + column.last());
         out.certain = self.certain + column.first;
+        out.reserve(pad, (self.highest + column.last()).min(*wanted.end()).max(out.certain));
         out.values[..=pad + out.certain].fill(1.0);
-        let lowest = wanted.max(out.certain + 1);
+        let lowest = (*wanted.start()).max(out.certain + 1);
         if lowest <= out.highest {
             let from = &self.values[pad + lowest - column.last()..];
             let n = out.highest - lowest + 1;
@@ -89,7 +95,7 @@ impl Survival {
         out.end();
     }
 
-    /// The values of `lowest` and the following scores, up to the highest possible one.
+    /// The values of `lowest` and the following scores, up to the highest one.
     #[inline(always)]
     pub(super) fn from(&self, lowest: usize) -> &[f64] {
         self.values.get(self.pad + lowest..=self.pad + self.highest).unwrap_or(&[])
@@ -99,7 +105,7 @@ impl Survival {
     pub(super) fn copy_from(&mut self, other: &Self) {
         self.reserve(other.pad, other.highest);
         self.certain = other.certain;
-        let size = other.values.len().min(self.values.len());
+        let size = size(self.pad, self.highest);
         self.values[..size].copy_from_slice(&other.values[..size]);
     }
 
@@ -107,6 +113,11 @@ impl Survival {
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
+}
+
+/// How many numbers there are with the zeros that the next convolution reads and what it writes to fill its last block.
+fn size(pad: usize, highest: usize) -> usize {
+    2 * pad + highest + 1 + 2 * BLOCK
 }
 
 /// `out[s] = Σ_k p[k] from[s + K - k]` for the `n` first scores and up to a whole block.

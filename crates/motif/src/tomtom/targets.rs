@@ -3,6 +3,7 @@ use std::sync::OnceLock;
 
 use ndarray::ArrayView2;
 
+use super::cells::Cells;
 use super::distance::Matrix;
 use super::one_hot::Groups;
 use super::{TomtomError, TomtomOptions, TomtomStrands};
@@ -15,7 +16,7 @@ const MOST_POSITIONS: usize = u32::MAX as usize;
 /// Columns of all targets (of both strands) that are nearly equal are merged, see
 /// [`target_bins`](TomtomOptions::target_bins); a query column is compared with each distinct column once.
 ///
-/// **Cost**: building takes O(C log C) time for C columns in all; memory is about 60 bytes a column.
+/// **Cost**: building takes O(C log C) time for C columns in all; memory is about 80 bytes a column.
 #[derive(Clone, Debug)]
 pub struct TomtomTargets {
     pub(super) options: TomtomOptions,
@@ -30,6 +31,7 @@ pub struct TomtomTargets {
     pub(super) widths: Vec<usize>,
     pub(super) width_classes: Vec<u32>,
     groups: OnceLock<Groups>,
+    cells: OnceLock<Cells>,
 }
 
 /// The distinct columns in the order of their first use.
@@ -38,13 +40,10 @@ pub(super) struct Columns {
     /// The constant and each weight of every column, see [`Side`](super::distance::Side).
     pub(super) constants: Vec<f64>,
     pub(super) weights: Vec<Vec<f64>>,
-    /// The weights in single precision, and the largest magnitude of any.
-    pub(super) singles: Vec<Vec<f32>>,
-    /// The same column by column, if a column has four.
+    /// The weights in single precision column by column, if a column has four.
     pub(super) quads: Vec<[f32; 4]>,
-    pub(super) magnitude: f64,
-    /// Columns from which a median is guessed, and how many positions each stands for.
-    pub(super) sample: Vec<(u32, u32)>,
+    /// The largest root of the sum of a column's squared weights.
+    pub(super) largest_norm: f64,
     /// How many positions have this column, and how many there are in all.
     pub(super) counts: Vec<u32>,
     pub(super) total: u64,
@@ -112,6 +111,7 @@ impl TomtomTargets {
             widths,
             width_classes,
             groups: OnceLock::new(),
+            cells: OnceLock::new(),
         })
     }
 
@@ -133,6 +133,11 @@ impl TomtomTargets {
     /// The target strands in groups, made when the first one-hot query comes.
     pub(super) fn groups(&self) -> &Groups {
         self.groups.get_or_init(|| Groups::new(self))
+    }
+
+    /// The distinct columns in cells, made when the first Euclidean distance is asked for.
+    pub(super) fn cells(&self) -> &Cells {
+        self.cells.get_or_init(|| Cells::new(&self.columns))
     }
 
     /// The distinct columns of one target strand, forward ones first.
@@ -249,29 +254,15 @@ fn distinct(
         columns.constants.push(side.constant);
         columns.weights.iter_mut().zip(side.weights).for_each(|(all, weight)| all.push(weight));
     }
-    let weights = columns.weights.iter().flatten();
-    columns.magnitude = weights.fold(0.0, |most, weight| most.max(weight.abs()));
-    columns.singles = columns.weights.iter().map(|all| all.iter().map(|w| *w as f32).collect()).collect();
-    if let [a, b, c, d] = &columns.singles[..] {
-        columns.quads = (0..a.len()).map(|u| [a[u], b[u], c[u], d[u]]).collect();
+    let norm = |column: usize| columns.weights.iter().map(|all| all[column].powi(2)).sum::<f64>().sqrt();
+    columns.largest_norm = (0..first_uses.len()).map(norm).fold(0.0, f64::max);
+    if let [a, b, c, d] = &columns.weights[..] {
+        columns.quads = (0..a.len()).map(|u| [a[u], b[u], c[u], d[u]].map(|weight| weight as f32)).collect();
     }
     for &column in positions {
         columns.counts[column as usize] += 1;
     }
-    columns.sample = sample(&columns);
     columns
-}
-
-/// Frequent columns, and of the others every so many in the order of their entries with those that are like it.
-fn sample(columns: &Columns) -> Vec<(u32, u32)> {
-    const FREQUENT: u32 = 16;
-    const EVERY: usize = 16;
-    let count = |column: u32| columns.counts[column as usize];
-    let all = 0..columns.len() as u32;
-    let (mut rare, frequent): (Vec<u32>, Vec<u32>) = all.partition(|column| count(*column) < FREQUENT);
-    rare.sort_unstable_by_key(|column| columns.ranks[*column as usize]);
-    let middle = |like: &[u32]| (like[like.len() / 2], like.iter().map(|column| count(*column)).sum());
-    frequent.into_iter().map(|column| (column, count(column))).chain(rare.chunks(EVERY).map(middle)).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,5 @@
+//! What variants do.
+
+mod statistic;
+
+pub use statistic::Statistic;
