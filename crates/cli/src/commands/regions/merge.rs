@@ -67,6 +67,28 @@ impl MergeArgs {
         }
         Some(0)
     }
+
+    /// The rows of the groups, and the number of those that are in none for want of a strand.
+    fn read(&self, summary: &[(usize, ColumnOperation)]) -> anyhow::Result<([Rows; 2], u64)> {
+        let mut groups = [Rows::default(), Rows::default()];
+        let mut left_out = 0;
+        // Of many plain regions only positions are kept.
+        let keeps_places = self.same_strand || !summary.is_empty();
+        for (file, path) in self.files.iter().enumerate() {
+            let mut rows = bed::Reader::open(path)?;
+            while let Some(row) = rows.advance()? {
+                let Some(group) = self.group(&row) else {
+                    left_out += u64::from(row.strand().is_none());
+                    continue;
+                };
+                groups[group].push(&row, summary, keeps_places.then_some(file)).map_err(|column| {
+                    let (file, line) = (path.display(), row.line);
+                    anyhow!("{file}:{line}:{column}: found no such column, expected a value")
+                })?;
+            }
+        }
+        Ok((groups, left_out))
+    }
 }
 
 pub(super) fn merge(args: &MergeArgs, context: &Context) -> anyhow::Result<()> {
@@ -80,27 +102,7 @@ pub(super) fn merge(args: &MergeArgs, context: &Context) -> anyhow::Result<()> {
     {
         return Ok(());
     }
-    let mut groups = [Rows::default(), Rows::default()];
-    let mut left_out = 0;
-    // Of many plain regions only positions are kept.
-    let keeps_places = args.same_strand || !summary.is_empty();
-    for (file, path) in args.files.iter().enumerate() {
-        let mut rows = bed::Reader::open(path)?;
-        while let Some(row) = rows.advance()? {
-            match args.group(&row) {
-                Some(group) => {
-                    groups[group].push(&row, &summary, keeps_places.then_some(file)).map_err(|column| {
-                        anyhow!(
-                            "{}:{}:{column}: found no such column, expected a value",
-                            path.display(),
-                            row.line
-                        )
-                    })?;
-                }
-                None => left_out += u64::from(row.strand().is_none()),
-            }
-        }
-    }
+    let (mut groups, left_out) = args.read(&summary)?;
     let mut output = Output::open(args.output.as_ref(), context)?;
     let [forward, reverse] = &mut groups;
     if reverse.set.is_empty() {
