@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +14,7 @@ use cpu_time::ProcessTime;
 use fuzz::{Campaign, Failure, TARGETS};
 
 /// CPU time between reports.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Runs targets in turn, a second each, until each has had its minutes.
 #[derive(Parser)]
