@@ -28,6 +28,7 @@ fn every_command_explains_itself_with_an_example() {
         "probe predict",
         "effect saturate",
         "effect compare",
+        "effect variants",
         "merge",
         "demo",
         "motif scan",

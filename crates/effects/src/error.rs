@@ -59,6 +59,16 @@ pub enum EffectError {
         /// Which score, counted from 0.
         place: String,
     },
+    /// A variant of another genome.
+    #[error("variant at {place}: the genome has `{found}`, expected the reference allele `{expected}`")]
+    Mismatch {
+        /// Contig and position, from 1.
+        place: String,
+        /// The letters of the genome.
+        found: String,
+        /// The reference allele.
+        expected: String,
+    },
     /// The run was asked to stop.
     #[error("cancelled after {done} of {total} blocks")]
     Cancelled {

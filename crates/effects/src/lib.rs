@@ -25,4 +25,6 @@ pub use part::{InputDigest, PartPlan, PartWriter, Parts};
 pub use saturation::{
     DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,
 };
-pub use variants::Statistic;
+pub use variants::{
+    EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions, VariantScore, VariantScorer,
+};

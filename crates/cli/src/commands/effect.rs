@@ -1,4 +1,4 @@
-//! `cistron effect`: saturate, compare.
+//! `cistron effect`: saturate, variants, compare.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use crate::record::{Record, digests};
 mod compare;
 mod files;
 mod scores;
+mod variants;
 
 use compare::{CompareArgs, compare};
 pub(crate) use files::SaturationFiles;
@@ -31,6 +32,11 @@ pub(crate) enum Command {
         cistron effect saturate --model probe.pt --data test.npz --out-dir vep --plot 0\n  \
         cistron effect saturate … --shard 3/64 --out-dir vep    one part; then: cistron merge vep/part-* --out-dir vep")]
     Saturate(Box<SaturateArgs>),
+    /// What variants do: scores of each alternate allele
+    #[command(after_help = "Examples:\n  \
+        cistron effect variants --model probe.pt --fasta genome.fa --vcf variants.vcf.gz --width 2000 -o scores.tsv\n  \
+        cistron effect variants --model probe.pt --fasta genome.fa --variant 'chr1:209827887_C>T' --width 2000 --statistic sad log2fc")]
+    Variants(Box<variants::VariantsArgs>),
     /// Whether the scores of one group of variants differ from those of another
     #[command(
         after_help = "Example: cistron effect compare scores.tsv --groups groups.tsv --columns K562 HepG2 \
@@ -42,6 +48,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Saturate(args) => saturate(args, context),
+        Command::Variants(args) => variants::variants(args, context),
         Command::Compare(args) => compare(args, context),
     }
 }

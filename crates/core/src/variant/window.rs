@@ -54,6 +54,7 @@ pub enum FixedSide {
 pub struct VariantWindow {
     width: u32,
     anchor: Anchor,
+    shift: i32,
 }
 
 impl VariantWindow {
@@ -62,12 +63,27 @@ impl VariantWindow {
     /// # Errors
     /// [`CoreError::Syntax`] if the variant would stand outside: 0 bases, or 1 with [`Anchor::HalfMinusOne`].
     pub fn new(width: u32, anchor: Anchor) -> Result<Self, CoreError> {
-        let window = Self { width, anchor };
         if width == 0 || (width == 1 && anchor == Anchor::HalfMinusOne) {
             let expected = "at least 1 base, 2 if the variant stands before the middle";
             return Err(CoreError::Syntax { what: "window width", found: width.to_string(), expected });
         }
-        Ok(window)
+        Ok(Self { width, anchor, shift: 0 })
+    }
+
+    /// The window so many bases further right, in which the variant stands further left.
+    ///
+    /// # Errors
+    /// [`CoreError::Syntax`] if the variant's first base would stand outside.
+    pub fn shifted(self, bases: i32) -> Result<Self, CoreError> {
+        let shift = i64::from(self.shift) + i64::from(bases);
+        let index = self.middle() - shift;
+        match i32::try_from(shift) {
+            Ok(shift) if (0..i64::from(self.width)).contains(&index) => Ok(Self { shift, ..self }),
+            _ => {
+                let expected = "one that leaves the variant in its window";
+                Err(CoreError::Syntax { what: "window shift", found: bases.to_string(), expected })
+            }
+        }
     }
 
     /// The number of bases.
@@ -77,17 +93,24 @@ impl VariantWindow {
 
     /// The index in the window of the variant's first base.
     pub fn index(&self) -> u32 {
+        // The constructors see to it that it lies in the window.
+        (self.middle() - i64::from(self.shift)) as u32
+    }
+
+    /// The index of an unshifted window.
+    fn middle(self) -> i64 {
         match self.anchor {
-            Anchor::Half => self.width / 2,
-            Anchor::HalfMinusOne => self.width / 2 - 1,
+            Anchor::Half => i64::from(self.width / 2),
+            Anchor::HalfMinusOne => i64::from(self.width / 2) - 1,
         }
     }
 
     /// Where the window of the reference allele lies.
     pub fn of(&self, variant: &Variant) -> Window {
         let start = variant.region().start();
-        let first = variant.region().moved(start, start);
-        Window::centered(&first, self.width, self.anchor, Strand::Forward)
+        let window =
+            Window::centered(&variant.region().moved(start, start), self.width, self.anchor, Strand::Forward);
+        window.moved(window.start() + i64::from(self.shift), self.width)
     }
 
     /// Appends the codes of the reference allele's window.
@@ -194,12 +217,15 @@ mod tests {
         let error = VariantWindow::new(1, Anchor::HalfMinusOne).unwrap_err().to_string();
         assert!(error.starts_with("window width \"1\" does not parse, expected at least 1 base"), "{error}");
         assert_eq!(VariantWindow::new(2, Anchor::HalfMinusOne).unwrap().index(), 0);
+        let window = VariantWindow::new(10, Anchor::Half).unwrap();
+        assert_eq!([5, -4, 0].map(|by| window.shifted(by).map(|it| it.index())), [Ok(0), Ok(9), Ok(5)]);
+        assert!(window.shifted(6).is_err() && window.shifted(-5).is_err());
     }
 
     proptest! {
         #[test]
         fn the_alternate_window_is_cut_from_the_edited_contig(
-            letters in prop::collection::vec(0_u8..4, 12..40), place in 0_usize..12, n in 1_usize..9,
+            letters in prop::collection::vec(0_u8..4, 12..40), place in 0_usize..12, n in 1_usize..9, shift in -30_i32..30,
             allele in prop::collection::vec(0_u8..4, 1..30), width in 2_u32..50, before_middle: bool,
         ) {
             let genome = Toy::of_codes(&letters);
@@ -207,6 +233,7 @@ mod tests {
             let variant = variant(place as u64, &letters[place..place + n], &allele);
             let anchor = if before_middle { Anchor::HalfMinusOne } else { Anchor::Half };
             let window = VariantWindow::new(width, anchor).unwrap();
+            let window = window.shifted(shift).unwrap_or(window);
             let [reference, left, right] = windows(window, &variant, &genome);
             let mut edited = letters.clone();
             edited.splice(place..place + n, allele.iter().copied());

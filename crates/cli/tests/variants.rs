@@ -1,0 +1,123 @@
+//! `effect variants`, as a person uses it.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use support::Bench;
+
+const VARIANTS: &str = "effect variants --model probe.safetensors --fasta genome.fa --width 12";
+
+/// The cells of a table by the names of its columns.
+fn cells(table: &str) -> Vec<HashMap<String, String>> {
+    let mut lines = table.lines();
+    let head: Vec<&str> = lines.next().unwrap().split('\t').collect();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        assert_eq!(cells.len(), head.len(), "{line}");
+        head.iter().zip(cells).map(|(name, cell)| ((*name).to_owned(), cell.to_owned())).collect()
+    };
+    lines.map(row).collect()
+}
+
+#[test]
+fn variants_do_what_saturation_says_of_their_positions() {
+    let bench = Bench::new();
+    bench.ok("regions variants genome.fa --region chr1:8-28 -o all.vcf.gz");
+    let mut bed = String::new();
+    (8..28).for_each(|start| writeln!(bed, "chr1\t{start}\t{}", start + 1).unwrap());
+    bench.write("each.bed", bed);
+    bench.ok(
+        "effect saturate --model probe.safetensors --fasta genome.fa --bed each.bed --width 12 --out-dir vep",
+    );
+    let saturated = bench.read("vep/deltas_custom_bed.tsv");
+    let saturated = cells(&saturated);
+    let rows = cells(&bench.ok(&format!("{VARIANTS} --vcf all.vcf.gz --statistic max_abs,sad")));
+    assert_eq!(rows.len(), 60);
+    for row in &rows {
+        let window: usize = row["pos"].parse::<usize>().unwrap() - 1 - 8;
+        let there = saturated.iter().filter(|cells| cells["pos"] == "6").nth(window).unwrap();
+        let expected: f64 = there[&format!("d{}", row["alt"])].parse().unwrap();
+        let number = |name: &str| row[name].parse::<f64>().unwrap();
+        assert!((number("diff_logit") - expected).abs() < 6e-7, "{row:?} {expected}");
+        assert!((number("alt_logit") - number("ref_logit") - number("diff_logit")).abs() < 1e-12);
+        assert_eq!((&*row["status"], number("sad_logit").abs()), ("ok", number("max_abs_logit")));
+        assert!((number("max_over_tracks") - number("diff_logit").abs()).abs() < 1e-15);
+    }
+    assert!(rows.iter().any(|row| row["diff_logit"] != "0"));
+    // The number of threads changes nothing; several models give means and deviations.
+    let one = bench.ok(&format!("{VARIANTS} --vcf all.vcf.gz --statistic max_abs,sad --threads 1"));
+    assert_eq!(cells(&one), rows);
+    let two =
+        cells(&bench.ok(&format!("{VARIANTS} --vcf all.vcf.gz --model probe.safetensors --both-strands")));
+    assert!(two.iter().all(|row| row["diff_logit_sd"] == "0"));
+}
+
+#[test]
+fn every_allele_gets_a_row_or_an_entry_and_a_reason() {
+    let bench = Bench::new();
+    let records = "chr1\t5\trs1\tA\tC,<DEL>,*\t.\tPASS\tDB;CISTRON_MAX=1\n\
+                   chr3\t5\t.\tA\tC\t.\t.\t.\nchr1\t0\t.\tN\tA\t.\t.\t.\nchr1\t6\t.\tC\t.\t.\t.\t.\n";
+    let head = "##fileformat=VCFv4.2\n##source=hand\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+    bench.write("some.vcf", format!("{head}{records}"));
+    let ran = bench.run(&format!("{VARIANTS} --vcf some.vcf -o scored.vcf"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for expected in ["1 variants not scored: contig_missing", "1 variants not scored: symbolic"] {
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+    let written = bench.read("scored.vcf");
+    let lines: Vec<&str> = written.lines().filter(|line| !line.starts_with("##")).collect();
+    assert!(written.starts_with("##fileformat=VCFv4.2\n##source=hand\n##INFO=<ID=CISTRON_STATUS,Number=A"));
+    let info = lines[1].rsplit('\t').next().unwrap();
+    let entries: Vec<&str> = info.split(';').collect();
+    assert_eq!(entries[..2], ["DB", "CISTRON_STATUS=ok,symbolic,star_allele"]);
+    assert!(entries[2].starts_with("CISTRON_MAX=0.") && entries[2].ends_with(",.,."), "{info}");
+    assert!(entries[3].starts_with("CISTRON=0|logit|ref|") && entries[3].matches(',').count() == 2, "{info}");
+    assert!(lines[2].ends_with("CISTRON_STATUS=contig_missing;CISTRON_MAX=."), "{}", lines[2]);
+    // What is scored again replaces what stood there.
+    bench.run(&format!("{VARIANTS} --vcf scored.vcf -o again.vcf"));
+    assert_eq!(bench.read("again.vcf"), written);
+    let rows = cells(&bench.run(&format!("{VARIANTS} --vcf some.vcf")).stdout);
+    let statuses: Vec<&str> = rows.iter().map(|row| &*row["status"]).collect();
+    assert_eq!(statuses, ["ok", "symbolic", "star_allele", "contig_missing", "out_of_range", "no_alt"]);
+    assert!(rows[1]["diff_logit"].is_empty() && rows[0]["id"] == "rs1" && rows[2]["alt_index"] == "2");
+}
+
+#[test]
+fn wrong_uses_and_other_genomes_are_refused() {
+    let bench = Bench::new();
+    bench.write(
+        "cut.vcf",
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t5\t.\tA\n",
+    );
+    for (arguments, code, expected) in [
+        ("", 2, "--vcf"),
+        ("--variant chr1:5", 2, "expected CONTIG:POSITION_REF>ALT"),
+        ("--variant chr1:5:A:C --vcf cut.vcf", 2, "cannot be used with"),
+        ("--variant chr1:5:A:C -o x.vcf", 2, "a VCF is written from one alone"),
+        ("--variant chr1:5:A:C --statistic none", 2, "statistic is `none`, expected log2fc"),
+        ("--variant chr1:5:A:C --shifts 0,9", 2, "shift is 9, expected one that leaves the variant"),
+        ("--variant chr1:5:A:C --pseudocount 0", 2, "pseudocount is 0"),
+        ("--variant chr1:5:A:C --tracks none", 1, "track `none`"),
+        (
+            "--variant chr1:5:G:C",
+            1,
+            "variant at chr1:5: the genome has `A`, expected the reference allele `G`",
+        ),
+        ("--vcf cut.vcf -o x.tsv", 1, "cut.vcf:3:5: found 4 columns, expected 8 as the header has"),
+        ("--vcf none.vcf", 1, "none.vcf"),
+    ] {
+        let ran = bench.run(&format!("{VARIANTS} {arguments}"));
+        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
+    }
+    assert!(!bench.path("x.tsv").exists() && !bench.path("x.vcf").exists());
+    let ran = bench.run(&format!("{VARIANTS} --variant chr1:5:G:A --on-mismatch swap"));
+    let right = bench.ok(&format!("{VARIANTS} --variant chr1:5:A:G"));
+    assert_eq!(cells(&ran.stdout)[0]["diff_logit"], cells(&right)[0]["diff_logit"]);
+    assert!(ran.stderr.contains("1 variants scored though the genome has another reference allele"));
+    let ran = bench.run(&format!("{VARIANTS} --variant chr1:5:G:C --on-mismatch skip"));
+    assert_eq!((&*cells(&ran.stdout)[0]["status"], ran.code), ("ref_mismatch", Some(0)));
+}

@@ -1,0 +1,159 @@
+//! What a model says of windows with either allele.
+
+use std::collections::HashMap;
+
+use cistron_core::{Alphabet, Sequence};
+use cistron_encode::{Edit, IncrementalModel, Readout, Reduce, SequenceBatch, SequenceModel};
+use ndarray::{Array2, Array3, Axis};
+
+use crate::EffectError;
+
+/// Windows that differ from one another, each once, and which of them belong together.
+#[derive(Default)]
+pub(super) struct Pairs {
+    codes: Vec<Box<[u8]>>,
+    places: HashMap<Box<[u8]>, usize>,
+    /// Reference and alternate.
+    members: Vec<(usize, usize)>,
+}
+
+/// A model's numbers for a window: with the reference allele, and alternate minus reference; (bins, tracks) each.
+#[derive(Clone)]
+pub(super) struct Effect {
+    pub(super) reference: Array2<f64>,
+    pub(super) difference: Array2<f64>,
+}
+
+impl Pairs {
+    pub(super) fn push(&mut self, reference: Vec<u8>, alternate: Vec<u8>) {
+        let pair = (self.place(reference), self.place(alternate));
+        self.members.push(pair);
+    }
+
+    fn place(&mut self, codes: Vec<u8>) -> usize {
+        let codes = codes.into_boxed_slice();
+        let next = self.codes.len();
+        let place = *self.places.entry(codes.clone()).or_insert(next);
+        if place == next {
+            self.codes.push(codes);
+        }
+        place
+    }
+
+    /// The effect of each pair; exact where the model can.
+    pub(super) fn effects(
+        &self,
+        model: &dyn SequenceModel,
+        readout: &Readout,
+        batch: usize,
+    ) -> Result<Vec<Effect>, EffectError> {
+        let alphabet = &model.spec().alphabet;
+        let is_letter = |place: usize| self.codes[place].iter().all(|code| *code < alphabet.len());
+        match model.as_incremental() {
+            // An edit names a letter, so that a pair with an N goes the other way.
+            Some(exact) if self.members.iter().all(|(_, alternate)| is_letter(*alternate)) => {
+                self.exact(exact, alphabet, readout)
+            }
+            _ => self.predicted(model, readout, batch),
+        }
+    }
+
+    fn exact(
+        &self,
+        model: &dyn IncrementalModel,
+        alphabet: &Alphabet,
+        readout: &Readout,
+    ) -> Result<Vec<Effect>, EffectError> {
+        let mut passes = HashMap::new();
+        let mut effects = Vec::with_capacity(self.members.len());
+        for &(reference, alternate) in &self.members {
+            let codes = &self.codes[reference];
+            let pass = match passes.entry(reference) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    let sequence = Sequence::from_codes(alphabet, codes.clone());
+                    let sequence = sequence.map_err(cistron_encode::EncodeError::from)?;
+                    entry.insert(model.reference(&sequence, readout)?)
+                }
+            };
+            let changed = codes.iter().zip(&self.codes[alternate]).enumerate().filter(|(_, (a, b))| a != b);
+            let edits: Vec<Edit> =
+                changed.map(|(place, (_, code))| Edit { position: place as u32, code: *code }).collect();
+            let prediction = pass.prediction();
+            let mut difference = Array3::zeros((1, prediction.nrows(), prediction.ncols()));
+            pass.deltas(&[&edits], difference.view_mut())?;
+            let reference = prediction.to_owned();
+            effects.push(Effect { reference, difference: difference.index_axis_move(Axis(0), 0) });
+        }
+        Ok(effects)
+    }
+
+    fn predicted(
+        &self,
+        model: &dyn SequenceModel,
+        readout: &Readout,
+        batch: usize,
+    ) -> Result<Vec<Effect>, EffectError> {
+        let mut predictions: Vec<Array2<f64>> = Vec::with_capacity(self.codes.len());
+        for codes in self.codes.chunks(batch) {
+            let width = codes.first().map_or(0, |codes| codes.len());
+            let batch = SequenceBatch::from_rows(&model.spec().alphabet, width, codes.concat())?;
+            let predicted = model.predict(&batch, readout)?;
+            predictions.extend(predicted.outer_iter().map(|one| one.mapv(f64::from)));
+        }
+        let effect = |&(reference, alternate): &(usize, usize)| {
+            let difference = &predictions[alternate] - &predictions[reference];
+            Effect { reference: predictions[reference].clone(), difference }
+        };
+        Ok(self.members.iter().map(effect).collect())
+    }
+}
+
+/// The readout of a window that is read on the reverse strand: what `readout` is on the forward one, bins from the right.
+pub(super) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
+    let Some(head) = model.spec().heads.get(readout.head) else { return readout.clone() };
+    let mirror = |track: &u32| {
+        let mirror = head.mirror.as_ref().and_then(|mirror| mirror.get(*track as usize));
+        mirror.copied().unwrap_or(*track)
+    };
+    Readout {
+        head: readout.head,
+        tracks: readout.tracks.iter().map(mirror).collect(),
+        bins: head.bins - readout.bins.end..head.bins - readout.bins.start,
+        reduce: Reduce::Keep,
+    }
+}
+
+impl Effect {
+    pub(super) fn alternate(&self) -> Array2<f64> {
+        &self.reference + &self.difference
+    }
+
+    /// With the bins in the order of the other strand.
+    pub(super) fn flipped(mut self) -> Self {
+        self.reference.invert_axis(Axis(0));
+        self.difference.invert_axis(Axis(0));
+        self
+    }
+
+    pub(super) fn mean(effects: &[Self]) -> Option<Self> {
+        let (first, rest) = effects.split_first()?;
+        let mut mean = first.clone();
+        for effect in rest {
+            mean.reference += &effect.reference;
+            mean.difference += &effect.difference;
+        }
+        let n = effects.len() as f64;
+        mean.reference /= n;
+        mean.difference /= n;
+        Some(mean)
+    }
+
+    /// The first `bins` bins of one effect, then those of another.
+    pub(super) fn stitched(left: &Self, right: &Self, bins: usize) -> Self {
+        let mut effect = right.clone();
+        let bins = ndarray::s![..bins.min(effect.difference.nrows()), ..];
+        effect.difference.slice_mut(bins).assign(&left.difference.slice(bins));
+        effect
+    }
+}

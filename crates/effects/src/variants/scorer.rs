@@ -1,0 +1,404 @@
+use std::sync::Arc;
+
+use cistron_core::{
+    FixedSide, Reference, Run, Strand, Variant, VariantRow, VariantStatus, VariantWindow, Window,
+};
+use cistron_encode::{HeadSpec, Readout, Reduce, SequenceModel};
+use ndarray::{ArrayView1, Axis};
+use rayon::prelude::*;
+
+use super::pairs::{Effect, Pairs, mirrored};
+use super::{EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions};
+use crate::EffectError;
+use crate::saturation::out_of_range;
+
+/// Bases of windows that are in memory at a time for each thread, about.
+const BASES_OF_A_PIECE: usize = 1 << 21;
+/// The most rows of a piece.
+const MOST_ROWS: usize = 256;
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "plain data")]
+pub struct VariantScore {
+    /// What the row is on this genome; anything but `ok` has no numbers.
+    pub status: VariantStatus,
+    /// Whether the genome has another reference allele: the row was scored all the same, or its alleles changed places.
+    pub mismatch: bool,
+    /// The numbers of [`VariantScorer::columns`], the means over models.
+    pub numbers: Vec<f64>,
+    /// Their standard deviations over models; empty with one model.
+    pub deviations: Vec<f64>,
+}
+
+/// Scores variants with one model or several.
+///
+/// The numbers of a variant are those of its window with the alternate allele beside those with the reference allele. A
+/// model with an exact engine gives their difference itself, never that of rounded outputs; any other predicts both.
+/// Windows that are equal are read once.
+///
+/// ```
+/// use cistron_core::{Alphabet, Run, VariantRow};
+/// # use cistron_core::{Contig, Reference, ReferenceError};
+/// use cistron_effects::{VariantOptions, VariantScorer};
+/// use cistron_encode::{FnModel, ModelSpec, SequenceBatch};
+/// use ndarray::Array3;
+/// # struct Toy([Contig; 1]);
+/// # impl Reference for Toy {
+/// #     fn name(&self) -> String { "toy".into() }
+/// #     fn contigs(&self) -> &[Contig] { &self.0 }
+/// #     fn index_of(&self, contig: &str) -> Option<usize> { (contig == "c").then_some(0) }
+/// #     fn read_into(&self, _: usize, start: u64, end: u64, letters: &mut Vec<u8>) -> Result<(), ReferenceError> {
+/// #         letters.extend_from_slice(&b"AACCGGTTA"[start as usize..end as usize]);
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let genome = Toy([Contig { name: "c".into(), length: 9 }]);
+///
+/// let gc = FnModel::new(ModelSpec::scalar(Alphabet::dna(), None, "gc"), |batch: &SequenceBatch| {
+///     let count = |i| batch.codes().row(i).iter().filter(|code| matches!(**code, 1 | 2)).count();
+///     Ok(Array3::from_shape_fn((batch.len(), 1, 1), |(i, ..)| count(i) as f32))
+/// });
+/// // A genome with the one contig `AACCGGTTA`.
+/// let options = VariantOptions { width: Some(5), ..VariantOptions::default() };
+/// let scorer = VariantScorer::new(&genome, &[&gc], options)?;
+/// assert_eq!(scorer.columns(), ["ref_gc", "alt_gc", "diff_gc", "max_over_tracks"]);
+/// let rows: Vec<VariantRow> = vec!["c:4_C>A".parse()?, "c:20_C>A".parse()?];
+/// let scores = scorer.score(&rows, Run::default())?;
+/// assert_eq!(scores[0].numbers, [4.0, 3.0, -1.0, 1.0]);
+/// assert_eq!(scores[1].status.to_string(), "out_of_range");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct VariantScorer<'a> {
+    genome: &'a dyn Reference,
+    models: Vec<(&'a dyn SequenceModel, Readout)>,
+    options: VariantOptions,
+    /// One for each shift.
+    windows: Vec<VariantWindow>,
+    tracks: Vec<Arc<str>>,
+}
+
+/// A window of a variant as models read it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct View {
+    /// Which of the shifts.
+    window: usize,
+    strand: Strand,
+    side: FixedSide,
+}
+
+impl<'a> VariantScorer<'a> {
+    /// Checks the options against the models.
+    ///
+    /// # Errors
+    /// [`EffectError::Option`] for an option out of range or models whose tracks differ, [`EffectError::Model`] for a
+    /// width or a readout that a model does not take.
+    pub fn new(
+        genome: &'a dyn Reference,
+        models: &[&'a dyn SequenceModel],
+        options: VariantOptions,
+    ) -> Result<Self, EffectError> {
+        let Some(first) = models.first() else {
+            return Err(out_of_range("number of models", 0, "at least 1"));
+        };
+        let width = options.width.or(first.spec().input_length.map(|length| length as u32));
+        let width = width.ok_or_else(|| out_of_range("window width", "missing", "a number of bases"))?;
+        let window = VariantWindow::new(width, options.anchor)
+            .map_err(|_| out_of_range("window width", width, "at least 1, or 2 before the middle"))?;
+        let shifted = |&by: &i32| {
+            let expected = "one that leaves the variant in its window";
+            window.shifted(by).map_err(|_| out_of_range("shift", by, expected))
+        };
+        let windows: Vec<_> = options.shifts.iter().map(shifted).collect::<Result<_, _>>()?;
+        if windows.is_empty() || options.batch == 0 {
+            return Err(out_of_range("number of shifts or size of a batch", 0, "at least 1"));
+        }
+        if !(options.pseudocount > 0.0 && options.pseudocount.is_finite()) {
+            return Err(out_of_range("pseudocount", options.pseudocount, "a number above 0"));
+        }
+        let mut read = Vec::new();
+        for model in models {
+            let readout = match &options.readout {
+                Some(readout) => Readout { reduce: Reduce::Keep, ..readout.clone() },
+                None => model.spec().readout(None, &[], None, Reduce::Keep)?,
+            };
+            model.spec().check(&cistron_core::Alphabet::dna(), width as usize)?;
+            read.push((*model, readout));
+        }
+        let tracks = tracks_of(&read[0]);
+        if let Some(other) = read.iter().map(tracks_of).find(|other| *other != tracks) {
+            return Err(out_of_range("tracks of a model", other.join(", "), tracks.join(", ")));
+        }
+        Ok(Self { genome, models: read, options, windows, tracks })
+    }
+
+    /// The name of the engine that runs: `closed`, `delta` or `blackbox`, those of several models joined.
+    pub fn engine(&self) -> String {
+        let name = |(model, _): &(&dyn SequenceModel, Readout)| {
+            model.as_incremental().map_or("blackbox", cistron_encode::IncrementalModel::engine)
+        };
+        let mut names: Vec<&str> = self.models.iter().map(name).collect();
+        names.dedup();
+        names.join(", ")
+    }
+
+    /// The names of the tracks.
+    pub fn tracks(&self) -> &[Arc<str>] {
+        &self.tracks
+    }
+
+    /// The names of the numbers of a variant: for each track `ref_`, `alt_` and `diff_` (means over bins) and the
+    /// statistics, then `max_over_tracks`, the largest mean size of a difference.
+    pub fn columns(&self) -> Vec<String> {
+        let of_track = |track: &Arc<str>| {
+            let means = ["ref", "alt", "diff"].into_iter();
+            let names = means.chain(self.options.statistics.iter().map(|statistic| statistic.name()));
+            names.map(|name| format!("{name}_{track}")).collect::<Vec<_>>()
+        };
+        let mut columns: Vec<String> = self.tracks.iter().flat_map(of_track).collect();
+        columns.push("max_over_tracks".to_owned());
+        columns
+    }
+
+    /// Scores rows, on the current rayon pool; one score for each, in their order.
+    ///
+    /// Scores do not depend on what else is asked for, nor on threads, but for what a black-box model's own rounding
+    /// makes of the place in a batch.
+    ///
+    /// # Errors
+    /// [`EffectError::Mismatch`] if the genome has another allele and that is an error, [`EffectError::Cancelled`],
+    /// [`EffectError::Reference`], [`EffectError::Model`].
+    pub fn score(&self, rows: &[VariantRow], run: Run<'_>) -> Result<Vec<VariantScore>, EffectError> {
+        let width = self.windows.first().map_or(1, |window| window.width() as usize);
+        let at_once = (BASES_OF_A_PIECE / (2 * self.views(true).len() * width)).clamp(1, MOST_ROWS);
+        let pieces: Vec<_> = rows
+            .par_chunks(at_once)
+            .map(|piece| {
+                if run.is_cancelled() {
+                    let total = rows.len().div_ceil(at_once) as u64;
+                    return Err(EffectError::Cancelled { done: 0, total });
+                }
+                let scores = self.score_piece(piece)?;
+                run.observer.advance(piece.len() as u64);
+                Ok(scores)
+            })
+            .collect();
+        let mut scores = Vec::with_capacity(rows.len());
+        for piece in pieces {
+            scores.extend(piece?);
+        }
+        Ok(scores)
+    }
+
+    fn score_piece(&self, rows: &[VariantRow]) -> Result<Vec<VariantScore>, EffectError> {
+        let mut scores = Vec::with_capacity(rows.len());
+        let mut variants = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            let (status, variant, mismatch) = self.resolve(row)?;
+            scores.push(VariantScore { status, mismatch, numbers: Vec::new(), deviations: Vec::new() });
+            variants.extend(variant.map(|variant| (place, variant)));
+        }
+        let mut of_models = Vec::new();
+        for (model, readout) in &self.models {
+            of_models.push(self.numbers(*model, readout, &variants)?);
+        }
+        for (i, (place, _)) in variants.iter().enumerate() {
+            let numbers: Vec<&Vec<f64>> = of_models.iter().map(|numbers| &numbers[i]).collect();
+            (scores[*place].numbers, scores[*place].deviations) = ensemble(&numbers);
+        }
+        Ok(scores)
+    }
+
+    /// The status of a row, the variant to score if there is one, and whether the genome has another allele.
+    fn resolve(&self, row: &VariantRow) -> Result<(VariantStatus, Option<Variant>, bool), EffectError> {
+        let (status, variant) = row.resolve(self.genome)?;
+        let (VariantStatus::ReferenceMismatch, Some(variant)) = (status, &variant) else {
+            return Ok((status, variant, false));
+        };
+        let unscored = Ok((status, None, true));
+        match self.options.on_mismatch {
+            OnMismatch::Error => Err(self.mismatch(row, variant)?),
+            OnMismatch::Skip => unscored,
+            OnMismatch::Warn => Ok((VariantStatus::Ok, Some(variant.clone()), true)),
+            OnMismatch::Swap => match variant.swapped() {
+                Ok(swapped) if swapped.matches(self.genome)? => Ok((VariantStatus::Ok, Some(swapped), true)),
+                _ => unscored,
+            },
+        }
+    }
+
+    fn mismatch(&self, row: &VariantRow, variant: &Variant) -> Result<EffectError, EffectError> {
+        let mut letters = Vec::new();
+        if let Ok(window) = Window::over(variant.region(), Strand::Forward) {
+            self.genome.fetch_letters_into(&window, &mut letters)?;
+        }
+        let found = String::from_utf8_lossy(&letters).into_owned();
+        let (contig, position, expected) = (&row.contig, row.position, &row.reference);
+        Ok(EffectError::Mismatch {
+            place: format!("{contig}:{position}"),
+            found,
+            expected: expected.to_string(),
+        })
+    }
+
+    /// The windows that are read of a variant; those of both sides only where alleles differ in length.
+    fn views(&self, is_indel: bool) -> Vec<View> {
+        let sides: &[FixedSide] = match self.options.indel {
+            IndelMode::Right => &[FixedSide::Right],
+            IndelMode::Stitch | IndelMode::Both if is_indel => &[FixedSide::Left, FixedSide::Right],
+            _ => &[FixedSide::Left],
+        };
+        let strands: &[Strand] =
+            if self.options.both_strands { &[Strand::Forward, Strand::Reverse] } else { &[Strand::Forward] };
+        let mut views = Vec::new();
+        for window in 0..self.windows.len() {
+            for &strand in strands {
+                views.extend(sides.iter().map(|&side| View { window, strand, side }));
+            }
+        }
+        views
+    }
+
+    /// The numbers of each variant by one model.
+    fn numbers(
+        &self,
+        model: &dyn SequenceModel,
+        readout: &Readout,
+        variants: &[(usize, Variant)],
+    ) -> Result<Vec<Vec<f64>>, EffectError> {
+        let [mut forward, mut reverse] = [Pairs::default(), Pairs::default()];
+        let mut plan = Vec::with_capacity(variants.len());
+        for (_, variant) in variants {
+            let views = self.views(variant.reference().len() != variant.alternate().len());
+            for view in &views {
+                let [reference, alternate] = self.windows_of(variant, *view)?;
+                let pairs = if view.strand == Strand::Forward { &mut forward } else { &mut reverse };
+                pairs.push(reference, alternate);
+            }
+            plan.push(views);
+        }
+        let batch = self.options.batch;
+        let mut forward = forward.effects(model, readout, batch)?.into_iter();
+        let mut reverse = reverse.effects(model, &mirrored(model, readout), batch)?.into_iter();
+        let head = model.spec().heads.get(readout.head);
+        let mut numbers = Vec::with_capacity(variants.len());
+        for views in plan {
+            let mut effects = Vec::with_capacity(views.len());
+            for view in views {
+                let next = if view.strand == Strand::Forward {
+                    forward.next()
+                } else {
+                    reverse.next().map(Effect::flipped)
+                };
+                effects.extend(next.map(|effect| (view, effect)));
+            }
+            numbers.push(self.of_views(&effects, readout, head));
+        }
+        Ok(numbers)
+    }
+
+    /// The codes of a view with either allele.
+    fn windows_of(&self, variant: &Variant, view: View) -> Result<[Vec<u8>; 2], EffectError> {
+        let window = self.windows[view.window];
+        let [mut reference, mut alternate] = [Vec::new(), Vec::new()];
+        window.fetch_reference(variant, self.genome, &mut reference)?;
+        window.fetch_alternate(variant, self.genome, view.side, &mut alternate)?;
+        if view.strand == Strand::Reverse {
+            for codes in [&mut reference, &mut alternate] {
+                let dna = cistron_core::Alphabet::dna();
+                dna.reverse_complement_in_place(codes).map_err(cistron_encode::EncodeError::from)?;
+            }
+        }
+        Ok([reference, alternate])
+    }
+
+    /// The numbers of a variant from all that was read of it.
+    fn of_views(&self, effects: &[(View, Effect)], readout: &Readout, head: Option<&HeadSpec>) -> Vec<f64> {
+        let one = |chosen: &dyn Fn(&View) -> bool| {
+            let side = |side: FixedSide| {
+                let of_side = effects.iter().filter(|(view, _)| chosen(view) && view.side == side);
+                Effect::mean(&of_side.map(|(_, effect)| effect.clone()).collect::<Vec<_>>())
+            };
+            match (side(FixedSide::Left), side(FixedSide::Right)) {
+                (Some(left), Some(right)) if self.options.indel == IndelMode::Stitch => {
+                    let view = effects.iter().map(|(view, _)| view).find(|view| chosen(view));
+                    let bin = view.map_or(0, |view| self.bin(*view, readout, head));
+                    self.of_effect(&Effect::stitched(&left, &right, bin))
+                }
+                (Some(left), Some(right)) => mean(&[self.of_effect(&left), self.of_effect(&right)]),
+                (Some(only), None) | (None, Some(only)) => self.of_effect(&only),
+                (None, None) => Vec::new(),
+            }
+        };
+        match self.options.ensemble {
+            EnsembleOrder::Predictions => one(&|_| true),
+            EnsembleOrder::Scores => {
+                let mut seen: Vec<(usize, Strand)> =
+                    effects.iter().map(|(view, _)| (view.window, view.strand)).collect();
+                seen.dedup();
+                let each = seen.iter().map(|at| one(&|view| (view.window, view.strand) == *at));
+                mean(&each.collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// The bin of the readout in which the variant lies.
+    fn bin(&self, view: View, readout: &Readout, head: Option<&HeadSpec>) -> usize {
+        let index = self.windows[view.window].index() as usize;
+        let Some((head, width)) = head.and_then(|head| Some((head, head.bin_width?))) else { return 0 };
+        (index.saturating_sub(head.first_bin) / width).saturating_sub(readout.bins.start)
+    }
+
+    fn of_effect(&self, effect: &Effect) -> Vec<f64> {
+        let alternate = effect.alternate();
+        let mut numbers = Vec::with_capacity(self.columns_of_a_track() * self.tracks.len() + 1);
+        let mut most = f64::NEG_INFINITY;
+        for (track, reference) in effect.reference.axis_iter(Axis(1)).enumerate() {
+            let (alternate, difference) = (alternate.column(track), effect.difference.column(track));
+            numbers.extend([reference, alternate, difference].map(mean_of));
+            let (reference, alternate) = (reference.to_vec(), alternate.to_vec());
+            let statistic = |it: &Statistic| it.of(&reference, &alternate, self.options.pseudocount);
+            numbers.extend(self.options.statistics.iter().map(statistic));
+            let size = mean_of(difference.mapv(f64::abs).view());
+            most = if most.is_nan() || most >= size { most } else { size };
+        }
+        numbers.push(most);
+        numbers
+    }
+
+    fn columns_of_a_track(&self) -> usize {
+        3 + self.options.statistics.len()
+    }
+}
+
+fn tracks_of((model, readout): &(&dyn SequenceModel, Readout)) -> Vec<Arc<str>> {
+    let tracks = model.spec().heads.get(readout.head).map_or(&[][..], |head| &head.tracks);
+    readout.tracks.iter().filter_map(|track| tracks.get(*track as usize)).cloned().collect()
+}
+
+fn mean_of(values: ArrayView1<'_, f64>) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The means of each number.
+fn mean(rows: &[Vec<f64>]) -> Vec<f64> {
+    let n = rows.first().map_or(0, Vec::len);
+    (0..n).map(|i| rows.iter().map(|row| row[i]).sum::<f64>() / rows.len() as f64).collect()
+}
+
+/// Means over models, and standard deviations if there are several.
+fn ensemble(of_models: &[&Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
+    let n = of_models.len() as f64;
+    let width = of_models.first().map_or(0, |numbers| numbers.len());
+    let means: Vec<f64> =
+        (0..width).map(|i| of_models.iter().map(|numbers| numbers[i]).sum::<f64>() / n).collect();
+    if of_models.len() < 2 {
+        return (means, Vec::new());
+    }
+    let deviation = |(i, mean): (usize, &f64)| {
+        let squares: f64 = of_models.iter().map(|numbers| (numbers[i] - mean).powi(2)).sum();
+        (squares / (n - 1.0)).sqrt()
+    };
+    let deviations = means.iter().enumerate().map(deviation).collect();
+    (means, deviations)
+}
