@@ -21,6 +21,10 @@ use cistron_motif::{
 };
 use ndarray::Array2;
 
+/// The program's own: it keeps the pages of large blocks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Calls whose mean is the warm one, since the clock ticks slowly.
