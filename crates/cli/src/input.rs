@@ -313,6 +313,16 @@ impl ModelArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Outputs")]
 pub(crate) struct ReadoutArgs {
+    #[command(flatten)]
+    outputs: OutputsArgs,
+    /// What becomes of the bins
+    #[arg(long, value_enum, default_value_t)]
+    reduce: ReduceArg,
+}
+
+/// Which of a model's numbers are wanted.
+#[derive(Args)]
+pub(crate) struct OutputsArgs {
     /// Head of the model [default: the first]
     #[arg(long, value_name = "NAME")]
     head: Option<String>,
@@ -322,9 +332,13 @@ pub(crate) struct ReadoutArgs {
     /// Bins, half-open [default: all]
     #[arg(long, value_name = "A..B", value_parser = parse_range)]
     bins: Option<(usize, usize)>,
-    /// What becomes of the bins
-    #[arg(long, value_enum, default_value_t)]
-    reduce: ReduceArg,
+}
+
+impl OutputsArgs {
+    pub(crate) fn of(&self, model: &dyn SequenceModel, reduce: Reduce) -> anyhow::Result<Readout> {
+        let bins = self.bins.map(|(start, end)| start..end);
+        Ok(model.spec().readout(self.head.as_deref(), &self.tracks, bins, reduce)?)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -342,8 +356,7 @@ impl ReadoutArgs {
             ReduceArg::Mean => Reduce::Mean,
             ReduceArg::Sum => Reduce::Sum,
         };
-        let bins = self.bins.map(|(start, end)| start..end);
-        Ok(model.spec().readout(self.head.as_deref(), &self.tracks, bins, reduce)?)
+        self.outputs.of(model, reduce)
     }
 }
 

@@ -47,6 +47,10 @@ fn variants_do_what_saturation_says_of_their_positions() {
         assert!((number("max_over_tracks") - number("diff_logit").abs()).abs() < 1e-15);
     }
     assert!(rows.iter().any(|row| row["diff_logit"] != "0"));
+    // An allele that no exact engine takes changes nothing for the others.
+    let beside = cells(&bench.ok(&format!("{VARIANTS} --variant chr1:9:A:N --variant chr1:17:A:G")));
+    let alone = cells(&bench.ok(&format!("{VARIANTS} --variant chr1:17:A:G")));
+    assert_eq!((&*beside[0]["status"], &beside[1]), ("ok", &alone[0]));
     // The number of threads changes nothing; several models give means and deviations.
     let one = bench.ok(&format!("{VARIANTS} --vcf all.vcf.gz --statistic max_abs,sad --threads 1"));
     assert_eq!(cells(&one), rows);

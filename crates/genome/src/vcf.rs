@@ -140,16 +140,6 @@ impl<R: BufRead> Reader<R> {
         &self.header
     }
 
-    /// The line of the record read last, from 1.
-    pub fn line(&self) -> u64 {
-        self.lines.number()
-    }
-
-    /// An error about a column, from 1, of the record read last.
-    pub fn error(&self, column: usize, problem: impl Into<String>) -> GenomeError {
-        self.lines.error(column, problem)
-    }
-
     fn read(&mut self) -> Result<Option<Record>, GenomeError> {
         let mut blank = None;
         while self.lines.advance()? {

@@ -1,9 +1,10 @@
 //! What a model says of windows with either allele.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use cistron_core::{Alphabet, Sequence};
-use cistron_encode::{Edit, IncrementalModel, Readout, Reduce, SequenceBatch, SequenceModel};
+use cistron_core::Sequence;
+use cistron_encode::{Edit, EncodeError, IncrementalModel, Readout, Reduce, SequenceBatch, SequenceModel};
 use ndarray::{Array2, Array3, Axis};
 
 use crate::EffectError;
@@ -40,50 +41,55 @@ impl Pairs {
         place
     }
 
-    /// The effect of each pair; exact where the model can.
+    /// The effect of each pair; exact where the model can, whatever the other pairs are.
     pub(super) fn effects(
         &self,
         model: &dyn SequenceModel,
         readout: &Readout,
         batch: usize,
     ) -> Result<Vec<Effect>, EffectError> {
-        let alphabet = &model.spec().alphabet;
-        let is_letter = |place: usize| self.codes[place].iter().all(|code| *code < alphabet.len());
-        match model.as_incremental() {
-            // An edit names a letter, so that a pair with an N goes the other way.
-            Some(exact) if self.members.iter().all(|(_, alternate)| is_letter(*alternate)) => {
-                self.exact(exact, alphabet, readout)
-            }
-            _ => self.predicted(model, readout, batch),
+        let Some(exact) = model.as_incremental() else { return self.predicted(model, readout, batch) };
+        let mut effects = self.exact(exact, readout)?;
+        let mut rest = Self::default();
+        for (_, (reference, alternate)) in effects.iter().zip(&self.members).filter(|(it, _)| it.is_none()) {
+            rest.push(self.codes[*reference].to_vec(), self.codes[*alternate].to_vec());
         }
+        let rest = rest.predicted(model, readout, batch)?;
+        effects.iter_mut().filter(|it| it.is_none()).zip(rest).for_each(|(to, effect)| *to = Some(effect));
+        Ok(effects.into_iter().flatten().collect())
     }
 
+    /// None for a pair whose difference is no letter, which no edit can name.
     fn exact(
         &self,
         model: &dyn IncrementalModel,
-        alphabet: &Alphabet,
         readout: &Readout,
-    ) -> Result<Vec<Effect>, EffectError> {
+    ) -> Result<Vec<Option<Effect>>, EffectError> {
+        let alphabet = &model.spec().alphabet;
         let mut passes = HashMap::new();
         let mut effects = Vec::with_capacity(self.members.len());
         for &(reference, alternate) in &self.members {
             let codes = &self.codes[reference];
-            let pass = match passes.entry(reference) {
-                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    let sequence = Sequence::from_codes(alphabet, codes.clone());
-                    let sequence = sequence.map_err(cistron_encode::EncodeError::from)?;
-                    entry.insert(model.reference(&sequence, readout)?)
-                }
-            };
             let changed = codes.iter().zip(&self.codes[alternate]).enumerate().filter(|(_, (a, b))| a != b);
             let edits: Vec<Edit> =
                 changed.map(|(place, (_, code))| Edit { position: place as u32, code: *code }).collect();
+            if edits.iter().any(|edit| edit.code >= alphabet.len()) {
+                effects.push(None);
+                continue;
+            }
+            let pass = match passes.entry(reference) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let sequence =
+                        Sequence::from_codes(alphabet, codes.clone()).map_err(EncodeError::from)?;
+                    entry.insert(model.reference(&sequence, readout)?)
+                }
+            };
             let prediction = pass.prediction();
             let mut difference = Array3::zeros((1, prediction.nrows(), prediction.ncols()));
             pass.deltas(&[&edits], difference.view_mut())?;
             let reference = prediction.to_owned();
-            effects.push(Effect { reference, difference: difference.index_axis_move(Axis(0), 0) });
+            effects.push(Some(Effect { reference, difference: difference.index_axis_move(Axis(0), 0) }));
         }
         Ok(effects)
     }

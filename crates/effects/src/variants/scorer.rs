@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use cistron_core::{
-    FixedSide, Reference, Run, Strand, Variant, VariantRow, VariantStatus, VariantWindow, Window,
+    Alphabet, FixedSide, Reference, Run, Strand, Variant, VariantRow, VariantStatus, VariantWindow, Window,
 };
-use cistron_encode::{HeadSpec, Readout, Reduce, SequenceModel};
+use cistron_encode::{EncodeError, HeadSpec, IncrementalModel, Readout, Reduce, SequenceModel};
 use ndarray::{ArrayView1, Axis};
 use rayon::prelude::*;
 
@@ -87,6 +87,14 @@ struct View {
     side: FixedSide,
 }
 
+/// What models read of some variants: the views of each, whose windows follow one another in the pairs of their strand.
+#[derive(Default)]
+struct Plan {
+    forward: Pairs,
+    reverse: Pairs,
+    views: Vec<Vec<View>>,
+}
+
 impl<'a> VariantScorer<'a> {
     /// Checks the options against the models.
     ///
@@ -122,7 +130,7 @@ impl<'a> VariantScorer<'a> {
                 Some(readout) => Readout { reduce: Reduce::Keep, ..readout.clone() },
                 None => model.spec().readout(None, &[], None, Reduce::Keep)?,
             };
-            model.spec().check(&cistron_core::Alphabet::dna(), width as usize)?;
+            model.spec().check(&Alphabet::dna(), width as usize)?;
             read.push((*model, readout));
         }
         let tracks = tracks_of(&read[0]);
@@ -135,7 +143,7 @@ impl<'a> VariantScorer<'a> {
     /// The name of the engine that runs: `closed`, `delta` or `blackbox`, those of several models joined.
     pub fn engine(&self) -> String {
         let name = |(model, _): &(&dyn SequenceModel, Readout)| {
-            model.as_incremental().map_or("blackbox", cistron_encode::IncrementalModel::engine)
+            model.as_incremental().map_or("blackbox", IncrementalModel::engine)
         };
         let mut names: Vec<&str> = self.models.iter().map(name).collect();
         names.dedup();
@@ -198,10 +206,9 @@ impl<'a> VariantScorer<'a> {
             scores.push(VariantScore { status, mismatch, numbers: Vec::new(), deviations: Vec::new() });
             variants.extend(variant.map(|variant| (place, variant)));
         }
-        let mut of_models = Vec::new();
-        for (model, readout) in &self.models {
-            of_models.push(self.numbers(*model, readout, &variants)?);
-        }
+        let plan = self.plan(&variants)?;
+        let of_models = self.models.iter().map(|(model, readout)| self.numbers(*model, readout, &plan));
+        let of_models = of_models.collect::<Result<Vec<_>, _>>()?;
         for (i, (place, _)) in variants.iter().enumerate() {
             let numbers: Vec<&Vec<f64>> = of_models.iter().map(|numbers| &numbers[i]).collect();
             (scores[*place].numbers, scores[*place].deviations) = ensemble(&numbers);
@@ -259,32 +266,37 @@ impl<'a> VariantScorer<'a> {
         views
     }
 
+    /// Reads all windows of some variants, once for all models.
+    fn plan(&self, variants: &[(usize, Variant)]) -> Result<Plan, EffectError> {
+        let mut plan = Plan::default();
+        for (_, variant) in variants {
+            let views = self.views(variant.reference().len() != variant.alternate().len());
+            for view in &views {
+                let [reference, alternate] = self.windows_of(variant, *view)?;
+                let pairs =
+                    if view.strand == Strand::Forward { &mut plan.forward } else { &mut plan.reverse };
+                pairs.push(reference, alternate);
+            }
+            plan.views.push(views);
+        }
+        Ok(plan)
+    }
+
     /// The numbers of each variant by one model.
     fn numbers(
         &self,
         model: &dyn SequenceModel,
         readout: &Readout,
-        variants: &[(usize, Variant)],
+        plan: &Plan,
     ) -> Result<Vec<Vec<f64>>, EffectError> {
-        let [mut forward, mut reverse] = [Pairs::default(), Pairs::default()];
-        let mut plan = Vec::with_capacity(variants.len());
-        for (_, variant) in variants {
-            let views = self.views(variant.reference().len() != variant.alternate().len());
-            for view in &views {
-                let [reference, alternate] = self.windows_of(variant, *view)?;
-                let pairs = if view.strand == Strand::Forward { &mut forward } else { &mut reverse };
-                pairs.push(reference, alternate);
-            }
-            plan.push(views);
-        }
         let batch = self.options.batch;
-        let mut forward = forward.effects(model, readout, batch)?.into_iter();
-        let mut reverse = reverse.effects(model, &mirrored(model, readout), batch)?.into_iter();
+        let mut forward = plan.forward.effects(model, readout, batch)?.into_iter();
+        let mut reverse = plan.reverse.effects(model, &mirrored(model, readout), batch)?.into_iter();
         let head = model.spec().heads.get(readout.head);
-        let mut numbers = Vec::with_capacity(variants.len());
-        for views in plan {
+        let mut numbers = Vec::with_capacity(plan.views.len());
+        for views in &plan.views {
             let mut effects = Vec::with_capacity(views.len());
-            for view in views {
+            for &view in views {
                 let next = if view.strand == Strand::Forward {
                     forward.next()
                 } else {
@@ -305,8 +317,7 @@ impl<'a> VariantScorer<'a> {
         window.fetch_alternate(variant, self.genome, view.side, &mut alternate)?;
         if view.strand == Strand::Reverse {
             for codes in [&mut reference, &mut alternate] {
-                let dna = cistron_core::Alphabet::dna();
-                dna.reverse_complement_in_place(codes).map_err(cistron_encode::EncodeError::from)?;
+                Alphabet::dna().reverse_complement_in_place(codes).map_err(EncodeError::from)?;
             }
         }
         Ok([reference, alternate])

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 
 use super::option_error;
 use crate::context::{Context, usage};
-use crate::input::{GenomeArgs, parse_range};
+use crate::input::{GenomeArgs, OutputsArgs};
 use crate::output::Output;
 
 /// Rows that are scored at a time.
@@ -81,15 +81,8 @@ pub(crate) struct VariantsArgs {
     /// What is added to both sides of a ratio
     #[arg(long, value_name = "X", default_value_t = 1e-6)]
     pseudocount: f64,
-    /// Head of the model [default: the first]
-    #[arg(long, value_name = "NAME")]
-    head: Option<String>,
-    /// Tracks, by name or index [default: all]
-    #[arg(long, value_name = "TRACK", value_delimiter = ',')]
-    tracks: Vec<String>,
-    /// Bins, half-open [default: all]
-    #[arg(long, value_name = "A..B", value_parser = parse_range)]
-    bins: Option<(usize, usize)>,
+    #[command(flatten)]
+    outputs: OutputsArgs,
     /// Sequences of a prediction
     #[arg(long, value_name = "N", default_value_t = VariantOptions::default().batch)]
     batch: usize,
@@ -142,8 +135,7 @@ enum MismatchArg {
 
 impl VariantsArgs {
     fn options(&self, model: &dyn SequenceModel) -> anyhow::Result<VariantOptions> {
-        let bins = self.bins.map(|(start, end)| start..end);
-        let readout = model.spec().readout(self.head.as_deref(), &self.tracks, bins, Reduce::Keep)?;
+        let readout = self.outputs.of(model, Reduce::Keep)?;
         Ok(VariantOptions {
             width: self.width,
             anchor: match self.anchor {
