@@ -19,9 +19,11 @@ mod network;
 mod parse;
 mod published;
 mod shape;
+mod train;
 mod weights;
 
 pub use config::{ConvNetConfig, ConvNetHead, ConvNetLayer, FlattenOrder, HeadActivation};
+pub use train::{ConvNetData, ConvNetLoss, ConvNetTraining, TrainedConvNet, train_convnet};
 
 use network::{Network, Start};
 use shape::Shape;

@@ -20,7 +20,10 @@ mod probe;
 mod train;
 
 pub use checkpoint::{Checkpoint, LoadReport, Tensor, TensorElement};
-pub use convnet::{ConvNet, ConvNetConfig, ConvNetHead, ConvNetLayer, FlattenOrder, HeadActivation};
+pub use convnet::{
+    ConvNet, ConvNetConfig, ConvNetData, ConvNetHead, ConvNetLayer, ConvNetLoss, ConvNetTraining,
+    FlattenOrder, HeadActivation, TrainedConvNet, train_convnet,
+};
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use error::ModelsError;
