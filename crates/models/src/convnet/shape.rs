@@ -40,6 +40,14 @@ struct Field {
 }
 
 impl ConvNetConfig {
+    /// The letters of the input.
+    ///
+    /// # Errors
+    /// [`ModelsError::Network`] for letters that make no alphabet.
+    pub fn letters(&self) -> Result<Alphabet, ModelsError> {
+        alphabet(&self.alphabet)
+    }
+
     /// Whether layers fit one another and the heads their tracks.
     ///
     /// # Errors

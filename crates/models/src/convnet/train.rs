@@ -506,3 +506,6 @@ impl Fnv {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
