@@ -24,6 +24,7 @@ fn every_command_explains_itself_with_an_example() {
         "regions split",
         "regions variants",
         "model info",
+        "model train",
         "probe train",
         "probe predict",
         "effect saturate",
