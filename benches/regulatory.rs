@@ -1,4 +1,4 @@
-//! Linear probes on measured promoters: what each kind reaches, and what it costs to train.
+//! Linear probes and networks of convolutions on measured promoters: what each kind reaches, and what it costs to train.
 //!
 //! `cargo bench -p benchmarks --bench regulatory -- FOLDER` reads the folder `regulatory` of the real data and
 //! prints tables in Markdown.
@@ -16,14 +16,18 @@ use std::path::{Path, PathBuf};
 use benchmarks::cpu_seconds;
 use cistron_core::{Alphabet, Run, Sequence, Shard, area_under_roc, average_precision, midranks};
 use cistron_effects::{SaturationOptions, SaturationPlan, attributions};
-use cistron_encode::SequenceBatch;
+use cistron_encode::{SequenceBatch, SequenceModel};
 use cistron_genome::text;
 use cistron_models::{
-    LinearProbe, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, TrainedProbe, train_probe,
+    ConvNet, LinearProbe, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, TrainedProbe, train_probe,
 };
 
 #[path = "regulatory/networks.rs"]
 mod networks;
+
+/// The program's own: it keeps the pages of large blocks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -45,11 +49,18 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let promoters = Promoters::read(&folder.join("ecoli_promoters"))?;
-    if std::env::var("NET_CONFIG").is_ok() {
-        return networks::tune(&promoters);
-    }
-    let probe = compare_kinds(&promoters)?;
-    strongest_words(&probe, &promoters.test)?;
+    let (probe, network) = compare_kinds(&promoters)?;
+    println!("### The strongest words\n");
+    println!(
+        "Every substitution in the {MOST_ACTIVE} most active promoters of the test. Each promoter names the {WORD} \
+         letters whose effects are largest together. The box at -10 is TATAAT, from about -13 on.\n"
+    );
+    println!(
+        "| model | word | promoters | most frequent start, from the start of transcription |\n|---|---|---|---|"
+    );
+    strongest_words("kmer+positional", &probe, &promoters.test)?;
+    strongest_words("network", &network, &promoters.test)?;
+    println!();
     lac_promoter(&folder.join("mavenn").join("sortseq_data.csv.gz"))
 }
 
@@ -141,8 +152,8 @@ fn train(
     Ok((trained, cpu_seconds() - start))
 }
 
-/// Prints a row for each kind of probe and returns the last, which sees the most.
-fn compare_kinds(promoters: &Promoters) -> Result<LinearProbe> {
+/// Prints a row for each kind of probe and for networks; returns the last probe, which sees the most, and a network.
+fn compare_kinds(promoters: &Promoters) -> Result<(LinearProbe, ConvNet)> {
     let Promoters { training, validation, test, left_out } = promoters;
     let counts = [training, validation, test].map(|set| set.values.len());
     println!("## Promoters of E. coli\n");
@@ -154,7 +165,7 @@ fn compare_kinds(promoters: &Promoters) -> Result<LinearProbe> {
         counts[0], counts[1], counts[2]
     );
     println!(
-        "| probe | AUROC | AUPRC | AUROC within equal G+C | CPU seconds of training |\n|---|---|---|---|---|"
+        "| model | AUROC | AUPRC | AUROC within equal G+C | CPU seconds of training |\n|---|---|---|---|---|"
     );
     let batch = test.batch()?;
     let mut last = None;
@@ -173,11 +184,12 @@ fn compare_kinds(promoters: &Promoters) -> Result<LinearProbe> {
         println!("| {name} | {area:.3} | {precision:.3} | {within:.3} | {seconds:.2} |");
         last = Some(trained.probe);
     }
+    let network = networks::print_rows(promoters)?;
     println!(
         "\nWithin equal G+C: over pairs of an active and another promoter whose counts of G and C fall in the same \
          bin of three. Base composition can hardly help there, and 0.5 is chance.\n"
     );
-    last.ok_or_else(|| "no probe was trained".into())
+    Ok((last.ok_or("no probe was trained")?, network))
 }
 
 fn within_composition(scores: &[f64], active: &[bool], set: &Set) -> f64 {
@@ -198,13 +210,13 @@ fn within_composition(scores: &[f64], active: &[bool], set: &Set) -> f64 {
     area / pairs
 }
 
-/// Asks each of the most active promoters of the test for the word whose letters matter most together.
-fn strongest_words(probe: &LinearProbe, test: &Set) -> Result<()> {
+/// Asks each of the most active promoters of the test for the word whose letters matter most together to a model.
+fn strongest_words(name: &str, model: &dyn SequenceModel, test: &Set) -> Result<()> {
     let mut order: Vec<usize> = (0..test.values.len()).collect();
     order.sort_by(|&a, &b| test.values[b].total_cmp(&test.values[a]));
     let chosen: Vec<Sequence> = order.iter().take(MOST_ACTIVE).map(|&i| test.sequences[i].clone()).collect();
     let mut votes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let plan = SaturationPlan::new(&chosen, probe, SaturationOptions::default())?;
+    let plan = SaturationPlan::new(&chosen, model, SaturationOptions::default())?;
     plan.execute(Shard::WHOLE, Run::default(), &mut |block| {
         let (importance, _) = attributions(block.deltas.view(), block.codes.view());
         for (row, sequence) in importance.outer_iter().zip(&chosen[block.first..]) {
@@ -217,17 +229,10 @@ fn strongest_words(probe: &LinearProbe, test: &Set) -> Result<()> {
     })?;
     let mut words: Vec<_> = votes.into_iter().collect();
     words.sort_by_key(|(_, starts)| std::cmp::Reverse(starts.len()));
-    println!("### The strongest words\n");
-    println!(
-        "Every substitution in the {MOST_ACTIVE} most active promoters of the test, by the last probe. Each promoter \
-         names the {WORD} letters whose effects are largest together. The box at -10 is TATAAT, from about -13 on.\n"
-    );
-    println!("| word | promoters | most frequent start, from the start of transcription |\n|---|---|---|");
     for (word, starts) in words.iter().take(5) {
         let start = most_frequent(starts) as i64 - TRANSCRIPTION_START as i64;
-        println!("| {word} | {} | {start} |", starts.len());
+        println!("| {name} | {word} | {} | {start} |", starts.len());
     }
-    println!();
     Ok(())
 }
 

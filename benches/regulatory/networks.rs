@@ -15,18 +15,18 @@ const SHARED: usize = 20;
 /// The share of the training windows that validates.
 const VALIDATION: usize = 10;
 
-/// What a network says of promoters.
+/// The layers, chosen by what they reach on windows held out of the training file.
+const CONFIG: &str = include_str!("promoters.json");
+
+/// How many networks are trained, each with a seed of its own.
+const SEEDS: u64 = 5;
+
+/// Area under the ROC curve, average precision, and the area within equal composition.
+#[derive(Clone, Copy)]
 struct Measures([f64; 3]);
 
 impl Measures {
-    fn of(net: &ConvNet, set: &Set) -> Result<(Vec<f64>, Self)> {
-        let readout = net.spec().readout(None, &[], None, Reduce::Mean)?;
-        let scores: Vec<f64> = net.predict_f64(&set.batch()?, &readout)?.into_iter().collect();
-        let measures = Self::of_scores(&scores, set)?;
-        Ok((scores, measures))
-    }
-
-    fn of_scores(scores: &[f64], set: &Set) -> Result<Self> {
+    fn of(scores: &[f64], set: &Set) -> Result<Self> {
         let active = set.active();
         Ok(Self([
             area_under_roc(scores, &active).ok_or("no area")?,
@@ -34,6 +34,75 @@ impl Measures {
             within_composition(scores, &active, set),
         ]))
     }
+
+    fn print(self, name: &str, seconds: Option<f64>) {
+        let [area, precision, within] = self.0;
+        let seconds = seconds.map(|seconds| format!("{seconds:.0}")).unwrap_or_default();
+        println!("| {name} | {area:.3} | {precision:.3} | {within:.3} | {seconds} |");
+    }
+}
+
+/// How each network is trained.
+fn training() -> ConvNetTraining {
+    ConvNetTraining {
+        epochs: 16,
+        learning_rate: 2e-3,
+        patience: Some(4),
+        weight_decay: 0.05,
+        max_shift: 2,
+        average: Some(0.995),
+        ..ConvNetTraining::default()
+    }
+}
+
+/// Prints rows of the table of probes for networks of several seeds; returns the network of the first.
+pub(super) fn print_rows(promoters: &Promoters) -> Result<ConvNet> {
+    let config = ConvNetConfig::from_json(CONFIG)?;
+    let (training_set, validation_set) = apart(promoters)?;
+    let (a, b, test) = (training_set.batch()?, validation_set.batch()?, promoters.test.batch()?);
+    let (a_classes, b_classes) = (classes(&training_set), classes(&validation_set));
+    let training_data = ConvNetData { sequences: &a, targets: &a_classes };
+    let validation_data = ConvNetData { sequences: &b, targets: &b_classes };
+    let mut measures = Vec::new();
+    let mut all_seconds = Vec::new();
+    let mut mean = vec![0.0; promoters.test.values.len()];
+    let mut first = None;
+    for seed in 0..SEEDS {
+        let (start, run) = (cpu_seconds(), Run { seed: Seed::new(seed), ..Run::default() });
+        let trained = train_convnet(&config, &training_data, &validation_data, &training(), None, run)?;
+        all_seconds.push(cpu_seconds() - start);
+        let readout = trained.net.spec().readout(None, &[], None, Reduce::Mean)?;
+        let scores: Vec<f64> = trained.net.predict_f64(&test, &readout)?.into_iter().collect();
+        measures.push(Measures::of(&scores, &promoters.test)?);
+        mean.iter_mut().zip(&scores).for_each(|(mean, score)| *mean += score / SEEDS as f64);
+        first = first.or(Some(trained.net));
+    }
+    let column = |place: usize| measures.iter().map(|measures| measures.0[place]).collect::<Vec<f64>>();
+    let medians = Measures([0, 1, 2].map(|place| median(column(place))));
+    medians.print(&format!("network, median of {SEEDS} seeds"), Some(median(all_seconds)));
+    Measures::of(&mean, &promoters.test)?.print(&format!("mean of the {SEEDS} networks"), None);
+    let range = |place: usize| {
+        let values = column(place);
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        format!("{least:.3} to {:.3}", values.iter().copied().fold(0.0, f64::max))
+    };
+    println!(
+        "\nThe network has {} trained numbers in two convolutions and two linear layers (`benches/regulatory/promoters.json`), \
+         and is chosen and stopped by {} validation windows that overlap none of the {} that it learns from. Over its \
+         seeds the numbers range over {}, {} and {}.",
+        config.n_parameters(),
+        validation_set.values.len(),
+        training_set.values.len(),
+        range(0),
+        range(1),
+        range(2),
+    );
+    first.ok_or_else(|| "no network was trained".into())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The training and validation windows of the probes, divided anew so that no window of the one overlaps one of the
@@ -75,63 +144,4 @@ fn root(group: &mut [usize], mut index: usize) -> usize {
 
 fn classes(set: &Set) -> Vec<f64> {
     set.active().into_iter().map(|active| f64::from(u8::from(active))).collect()
-}
-
-pub(super) fn tune(promoters: &Promoters) -> Result<()> {
-    let (training, validation) = apart(promoters)?;
-    println!(
-        "{} {} active {} {}",
-        training.values.len(),
-        validation.values.len(),
-        training.active().iter().filter(|a| **a).count(),
-        validation.active().iter().filter(|a| **a).count()
-    );
-    let config = ConvNetConfig::from_json(&std::fs::read_to_string(std::env::var("NET_CONFIG")?)?)?;
-    let mut o = ConvNetTraining::default();
-    for pair in std::env::var("NET_OPTS").unwrap_or_default().split(',').filter(|p| !p.is_empty()) {
-        let (k, v) = pair.split_once('=').ok_or("pair")?;
-        match k {
-            "epochs" => o.epochs = v.parse()?,
-            "lr" => o.learning_rate = v.parse()?,
-            "wd" => o.weight_decay = v.parse()?,
-            "shift" => o.max_shift = v.parse()?,
-            "avg" => o.average = Some(v.parse()?),
-            "batch" => o.batch = v.parse()?,
-            "pat" => o.patience = Some(v.parse()?),
-            _ => return Err("key".into()),
-        }
-    }
-    let (a, b) = (training.batch()?, validation.batch()?);
-    let (at, bt) = (classes(&training), classes(&validation));
-    let seeds: u64 = std::env::var("NET_SEEDS").unwrap_or("2".into()).parse()?;
-    for seed in 0..seeds {
-        let start = cpu_seconds();
-        let run = Run { seed: Seed::new(seed), ..Run::default() };
-        let trained = train_convnet(
-            &config,
-            &ConvNetData { sequences: &a, targets: &at },
-            &ConvNetData { sequences: &b, targets: &bt },
-            &o,
-            None,
-            run,
-        )?;
-        let t = cpu_seconds() - start;
-        let m = Measures::of(&trained.net, &validation)?.1;
-        let h = &trained.report.history;
-        let best = &h[trained.report.best_epoch];
-        println!(
-            "seed {seed} auroc {:.4} auprc {:.4} within {:.4} vloss {:.4} best {}/{} tloss {:.4} last {:.4} cpu {:.1} params {}",
-            m.0[0],
-            m.0[1],
-            m.0[2],
-            best.validation.loss,
-            trained.report.best_epoch,
-            h.len(),
-            best.training_loss,
-            h[h.len() - 1].training_loss,
-            t,
-            config.n_parameters()
-        );
-    }
-    Ok(())
 }

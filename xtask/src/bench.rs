@@ -1,5 +1,6 @@
 //! Times of cistron beside its peers, taken in one session on one machine.
 
+mod convnet;
 mod fasta;
 mod fimo;
 mod ism_probe;
@@ -25,6 +26,8 @@ use crate::workspace::Workspace;
 /// What can be timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Name {
+    /// Networks of convolutions, forward and in training, beside PyTorch.
+    Convnet,
     /// Random windows of a genome, beside pyfaidx and pysam.
     Fasta,
     /// Hits of motifs in a genome, beside memelite, MOODS, lightmotif and universalmotif.
@@ -48,6 +51,9 @@ pub(crate) enum Name {
 /// Runs a benchmark `runs` times, prints its table and writes it as JSON.
 pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> {
     println!("{}", machine());
+    if matches!(name, Name::Convnet | Name::All) {
+        convnet::run(workspace, runs)?;
+    }
     if matches!(name, Name::Fasta | Name::All) {
         fasta::run(workspace, runs)?;
     }

@@ -37,7 +37,7 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
 }
 
 /// The median CPU seconds of each operation, as in lines `case NAME: SECONDS`.
-fn times(series: &Series) -> Result<BTreeMap<String, f64>> {
+pub(super) fn times(series: &Series) -> Result<BTreeMap<String, f64>> {
     let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for line in series.costs.iter().flat_map(|cost| cost.printed.lines()) {
         let Some(case) = line.strip_prefix("case ") else { continue };
