@@ -219,7 +219,7 @@ proptest! {
             if (above - below).abs() > 1e-4 * (1.0 + above.abs()) {
                 continue;
             }
-            let slope = (above + below) / 2.0;
+            let slope = f64::midpoint(above, below);
             let found = f64::from(gradients[place]);
 prop_assert!((found - slope).abs() <= 1e-4 * (1.0 + found.abs()), "{found} {slope}");
         }

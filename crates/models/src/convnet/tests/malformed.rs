@@ -15,6 +15,7 @@ fn config(from: &str, to: &str) -> Result<ConvNetConfig, ModelsError> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn configurations() {
     assert!(config("convnet", "convnet").is_ok());
     let cases = [
