@@ -1,10 +1,14 @@
 //! What variants do: statistics of a model's tracks with either allele.
 
+mod background;
+mod calibration;
 mod options;
 mod pairs;
 mod scorer;
 mod statistic;
+mod views;
 
+pub use calibration::{Calibration, EmpiricalNull};
 pub use options::{EnsembleOrder, IndelMode, OnMismatch, VariantOptions};
 pub use scorer::{VariantScore, VariantScorer};
 pub use statistic::Statistic;
