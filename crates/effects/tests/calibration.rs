@@ -29,21 +29,21 @@ impl Genome {
             let place = stream.below(LENGTH as u64) as usize;
             let reference = self.letters[place];
             let others: Vec<u8> = b"ACGT".iter().copied().filter(|it| *it != reference).collect();
-            self.row(place, &[reference], &[others[stream.below(3) as usize]])
+            row_of(place, &[reference], &[others[stream.below(3) as usize]])
         };
         (0..n).map(&mut row).collect()
     }
+}
 
-    fn row(&self, place: usize, reference: &[u8], alternate: &[u8]) -> VariantRow {
-        let allele = |letters: &[u8]| std::str::from_utf8(letters).unwrap().into();
-        VariantRow {
-            contig: "c".into(),
-            position: place as u64 + 1,
-            id: None,
-            reference: allele(reference),
-            alternate: allele(alternate),
-            alt_index: 0,
-        }
+fn row_of(place: usize, reference: &[u8], alternate: &[u8]) -> VariantRow {
+    let allele = |letters: &[u8]| std::str::from_utf8(letters).unwrap().into();
+    VariantRow {
+        contig: "c".into(),
+        position: place as u64 + 1,
+        id: None,
+        reference: allele(reference),
+        alternate: allele(alternate),
+        alt_index: 0,
     }
 }
 
@@ -145,9 +145,9 @@ fn parts_and_threads_draw_the_same_shuffles() {
     let mut rows = genome.variants("tested", 40);
     // An insertion, a deletion, one at each end, and one that cannot be scored.
     for (place, n, alternate) in [(50, 1, "ACGTACGT"), (70, 9, "A"), (0, 1, "N"), (LENGTH - 3, 3, "T")] {
-        rows.push(genome.row(place, &genome.letters[place..place + n], alternate.as_bytes()));
+        rows.push(row_of(place, &genome.letters[place..place + n], alternate.as_bytes()));
     }
-    rows.push(genome.row(9, b"A", b"*"));
+    rows.push(row_of(9, b"A", b"*"));
     let draw = |rows: &[VariantRow], seed: u64| {
         scorer.shuffled_background(rows, 3, Seed::new(seed), Run::default()).unwrap()
     };
@@ -183,7 +183,7 @@ fn a_background_of_nothing_that_can_be_scored_is_refused() {
     let options = VariantOptions { on_mismatch: OnMismatch::Skip, ..VariantOptions::default() };
     let scorer = VariantScorer::new(&genome, &[&model], options).unwrap();
     let wrong = if genome.letters[7] == b'A' { b"C" } else { b"A" };
-    let rows = [genome.row(7, wrong, b"G")];
+    let rows = [row_of(7, wrong, b"G")];
     let null = scorer.shuffled_background(&rows, 3, Seed::new(1), Run::default()).unwrap();
     assert!(matches!(Calibration::new(&null), Err(EffectError::Option { .. })));
 }
