@@ -2,6 +2,7 @@
 
 mod background;
 mod calibration;
+mod mismatch;
 mod options;
 mod pairs;
 mod scorer;
@@ -9,6 +10,7 @@ mod statistic;
 mod views;
 
 pub use calibration::{Calibration, EmpiricalNull};
-pub use options::{EnsembleOrder, IndelMode, OnMismatch, VariantOptions};
+pub use mismatch::{OnMismatch, ResolvedVariant};
+pub use options::{EnsembleOrder, IndelMode, VariantOptions};
 pub use scorer::{VariantScore, VariantScorer};
 pub use statistic::Statistic;

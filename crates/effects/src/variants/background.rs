@@ -48,7 +48,8 @@ impl VariantScorer<'_> {
         seed: Seed,
         null: &mut EmpiricalNull,
     ) -> Result<(), EffectError> {
-        let (_, Some(variant), _) = self.resolve(row)? else { return Ok(()) };
+        let resolved = self.options.on_mismatch.resolve(row, self.genome)?;
+        let Some(variant) = resolved.variant else { return Ok(()) };
         let VariantRow { contig, position, reference, alternate, .. } = row;
         let mut stream =
             seed.stream(&format!("background of {contig}:{position}:{reference}>{alternate}"), 0);

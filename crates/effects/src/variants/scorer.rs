@@ -1,13 +1,11 @@
 use std::sync::Arc;
 
-use cistron_core::{
-    Alphabet, Reference, Run, Strand, Variant, VariantRow, VariantStatus, VariantWindow, Window,
-};
+use cistron_core::{Alphabet, Reference, Run, VariantRow, VariantStatus, VariantWindow};
 use cistron_encode::{IncrementalModel, Readout, Reduce, SequenceModel};
 use rayon::prelude::*;
 
 use super::views::Plan;
-use super::{OnMismatch, VariantOptions};
+use super::{ResolvedVariant, VariantOptions};
 use crate::EffectError;
 use crate::saturation::out_of_range;
 
@@ -197,12 +195,15 @@ impl<'a> VariantScorer<'a> {
     }
 
     fn score_piece(&self, rows: &[VariantRow]) -> Result<Vec<VariantScore>, EffectError> {
-        let resolved = rows.iter().map(|row| self.resolve(row)).collect::<Result<Vec<_>, _>>()?;
-        let variants = resolved.iter().filter_map(|(_, variant, _)| Some((self.genome, variant.as_ref()?)));
+        let resolved = rows
+            .iter()
+            .map(|row| self.options.on_mismatch.resolve(row, self.genome))
+            .collect::<Result<Vec<_>, _>>()?;
+        let variants = resolved.iter().filter_map(|row| Some((self.genome, row.variant.as_ref()?)));
         let mut scored = self.score_plan(&self.plan(variants)?)?.into_iter();
-        let score = |(status, variant, mismatch): &(_, Option<Variant>, _)| {
-            let score = variant.as_ref().and_then(|_| scored.next()).unwrap_or_default();
-            VariantScore { status: *status, mismatch: *mismatch, ..score }
+        let score = |row: &ResolvedVariant| {
+            let score = row.variant.as_ref().and_then(|_| scored.next()).unwrap_or_default();
+            VariantScore { status: row.status, mismatch: row.mismatch, ..score }
         };
         Ok(resolved.iter().map(score).collect())
     }
@@ -216,41 +217,6 @@ impl<'a> VariantScorer<'a> {
             VariantScore { numbers, deviations, ..VariantScore::default() }
         };
         Ok((0..plan.views.len()).map(score).collect())
-    }
-
-    /// The status of a row, the variant to score if there is one, and whether the genome has another allele.
-    pub(super) fn resolve(
-        &self,
-        row: &VariantRow,
-    ) -> Result<(VariantStatus, Option<Variant>, bool), EffectError> {
-        let (status, variant) = row.resolve(self.genome)?;
-        let (VariantStatus::ReferenceMismatch, Some(variant)) = (status, &variant) else {
-            return Ok((status, variant, false));
-        };
-        let unscored = Ok((status, None, true));
-        match self.options.on_mismatch {
-            OnMismatch::Error => Err(self.mismatch(row, variant)?),
-            OnMismatch::Skip => unscored,
-            OnMismatch::Warn => Ok((VariantStatus::Ok, Some(variant.clone()), true)),
-            OnMismatch::Swap => match variant.swapped() {
-                Ok(swapped) if swapped.matches(self.genome)? => Ok((VariantStatus::Ok, Some(swapped), true)),
-                _ => unscored,
-            },
-        }
-    }
-
-    fn mismatch(&self, row: &VariantRow, variant: &Variant) -> Result<EffectError, EffectError> {
-        let mut letters = Vec::new();
-        if let Ok(window) = Window::over(variant.region(), Strand::Forward) {
-            self.genome.fetch_letters_into(&window, &mut letters)?;
-        }
-        let found = String::from_utf8_lossy(&letters).into_owned();
-        let (contig, position, expected) = (&row.contig, row.position, &row.reference);
-        Ok(EffectError::Mismatch {
-            place: format!("{contig}:{position}"),
-            found,
-            expected: expected.to_string(),
-        })
     }
 }
 
