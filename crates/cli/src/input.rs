@@ -282,7 +282,7 @@ fn warn_of_padding(input: &Input, context: &Context) {
 /// The model of a command.
 #[derive(Args)]
 pub(crate) struct ModelArgs {
-    /// A .safetensors or .pt file (a linear probe) or a folder with config.json and weights
+    /// A .safetensors or .pt file (a linear probe) or a folder with config.json and weights (a network or a probe)
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: PathBuf,
 }
