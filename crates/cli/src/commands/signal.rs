@@ -1,0 +1,22 @@
+//! `cistron signal`: bin.
+
+use clap::Subcommand;
+
+use crate::context::Context;
+
+mod bin;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Numbers of tracks over regions, cut into bins
+    #[command(after_help = "Examples:\n  \
+        cistron signal bin rep1.bw rep2.bw --bed windows.bed --bins 896 --stat sum --missing zero -o targets.npz\n  \
+        cistron signal bin track.bw --bed peaks.bed --bins 1 --stat mean")]
+    Bin(bin::BinArgs),
+}
+
+pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Bin(args) => bin::bin(args, context),
+    }
+}

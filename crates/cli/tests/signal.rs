@@ -1,0 +1,78 @@
+//! `signal`, as a person uses it.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use cistron::encode::NpzReader;
+use support::Bench;
+
+/// chr1 of 100 bases: 2 from 10 to 14, 0.5 from 14 to 20; chr2 of 30 bases: -1 from 0 to 5.
+const TOY: &[u8] = include_bytes!("../../genome/tests/data/toy.bw");
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.write("toy.bw", TOY);
+    bench.write("again.bw", TOY);
+    bench.write("r.bed", "chr1\t8\t20\tone\nchr2\t0\t6\n");
+    bench
+}
+
+#[test]
+fn tracks_are_binned_to_tables_and_arrays() {
+    let bench = bench();
+    let expected = "chrom\tstart\tend\ttrack\tbin\tvalue\n\
+        chr1\t8\t20\ttoy\t0\t4\nchr1\t8\t20\ttoy\t1\t5\nchr1\t8\t20\ttoy\t2\t2\n\
+        chr2\t0\t6\ttoy\t0\t-2\nchr2\t0\t6\ttoy\t1\t-2\nchr2\t0\t6\ttoy\t2\t-1\n";
+    assert_eq!(bench.ok("signal bin toy.bw --bed r.bed --bins 3 --stat sum"), expected);
+    bench.ok("signal bin toy.bw --bed r.bed --bins 3 --stat sum -o out.tsv");
+    assert_eq!(bench.read("out.tsv"), expected);
+    bench.write("far.bed", "chr1\t30\t34\n");
+    let table = bench.ok("signal bin toy.bw --bed far.bed --bins 1");
+    assert!(table.ends_with("toy\t0\t\n"), "{table}");
+    let table = bench.ok("signal bin toy.bw --bed far.bed --bins 1 --missing zero --log1p");
+    assert!(table.ends_with("toy\t0\t0\n"), "{table}");
+
+    for threads in [1, 3] {
+        let output = format!("out{threads}.npz");
+        let arguments = "signal bin toy.bw again.bw --bed r.bed --bins 2 --stat max --missing zero";
+        bench.ok(&format!("{arguments} --threads {threads} -o {output}"));
+        let mut arrays = NpzReader::open(bench.path(&output)).unwrap();
+        let values = vec![2.0, 2.0, 0.5, 0.5, -1.0, -1.0, -1.0, -1.0];
+        assert_eq!(arrays.numbers("targets").unwrap(), (vec![2, 2, 2], values));
+        assert_eq!(arrays.text("tracks").unwrap(), ["toy", "again"]);
+        assert_eq!(arrays.text("names").unwrap(), ["chr1:8-20", "chr2:0-6"]);
+    }
+    assert_eq!(
+        std::fs::read(bench.path("out1.npz")).unwrap(),
+        std::fs::read(bench.path("out3.npz")).unwrap()
+    );
+}
+
+#[test]
+fn what_cannot_be_binned_is_refused() {
+    let bench = bench();
+    bench.write("over.bed", "chr1\t90\t101\n");
+    bench.write("other.bed", "1\t0\t5\n");
+    bench.write("text.bw", "chr1\t0\t5\t1\n");
+    for (arguments, code, message) in [
+        (
+            "toy.bw --bed over.bed --bins 1",
+            1,
+            "toy.bw: region chr1:90-101 ends beyond its contig of 100 bases",
+        ),
+        ("toy.bw --bed other.bed --bins 1", 1, "contig `1` is not in toy.bw (it has `chr1`)"),
+        ("text.bw --bed r.bed --bins 1", 1, "text.bw: the header takes 64 bytes"),
+        ("toy.bw --bed r.bed --bins 3 --stat sum --log1p", 1, "toy.bw: bin 0 of chr2:0-6 has a sum of -2"),
+        ("toy.bw --bed r.bed --bins 0", 2, "--bins"),
+        ("toy.bw --bed r.bed --bins 1 --stat median", 2, "expected sum, mean, min, max, std or coverage"),
+        ("toy.bw --bed r.bed --bins 13 --stat sum -o r.bed", 1, "r.bed exists already"),
+    ] {
+        let ran = bench.run(&format!("signal bin {arguments}"));
+        assert!(
+            ran.code == Some(code) && ran.stderr.contains(message),
+            "{arguments}: {} {:?}",
+            ran.stderr,
+            ran.code
+        );
+    }
+}

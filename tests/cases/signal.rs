@@ -1,0 +1,166 @@
+//! bigWig and bigBed files, statistics of bins and averages against pyBigWig, deepTools and bigtools.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::fs;
+use std::path::Path;
+
+use cistron::Region;
+use cistron::genome::bigwig::{BigWig, BinOptions, Statistic};
+use conformance::{data, golden};
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+const FILES: [&str; 7] =
+    ["base.bw", "base_bigtools.bw", "bins50.bw", "mixed.bw", "narrow.bw", "nozoom.bw", "wide.bw"];
+
+fn json(path: impl AsRef<Path>) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn cases(folder: &Path) -> Vec<Value> {
+    let file = fs::File::open(folder.join("stats_cases.json.gz")).unwrap();
+    let cases: Value = serde_json::from_reader(GzDecoder::new(file)).unwrap();
+    cases.as_array().unwrap().clone()
+}
+
+fn number(case: &Value, key: &str) -> u64 {
+    case[key].as_u64().unwrap()
+}
+
+fn region_of(case: &Value) -> Region {
+    Region::new(case["chrom"].as_str().unwrap(), number(case, "start"), number(case, "end")).unwrap()
+}
+
+/// That numbers are those expected, null for NaN: the goldens have 12 digits.
+fn assert_close(found: &[f64], expected: &Value, what: &str) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let close = match expected.as_f64() {
+            None => found.is_nan(),
+            Some(expected) => (found - expected).abs() <= 1e-11 * expected.abs(),
+        };
+        assert!(close, "{what}, number {i}: found {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn headers_and_contigs_are_those_of_the_peer() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    let meta = json(folder.join("meta.json"));
+    for name in FILES {
+        let (track, meta) = (BigWig::open(folder.join(name)).unwrap(), &meta[name]);
+        let zooms: Vec<u64> = track.zoom_reductions().into_iter().map(u64::from).collect();
+        assert_eq!(Value::from(zooms), meta["zoom_reductions"], "{name}");
+        let chroms = meta["chroms"].as_object().unwrap();
+        let ours: Vec<_> =
+            track.contigs().iter().map(|contig| (contig.name.to_string(), contig.length)).collect();
+        let theirs: Vec<_> =
+            chroms.iter().map(|(name, length)| (name.clone(), length.as_u64().unwrap())).collect();
+        assert_eq!(ours, theirs, "{name}");
+        for (contig, length) in theirs {
+            let found = track.intervals(&Region::new(&*contig, 0, length).unwrap()).unwrap();
+            assert_eq!(Value::from(found.len()), meta["n_intervals"][&contig], "{name} {contig}");
+        }
+        let summary = track.summary().unwrap();
+        if let Some(header) = meta["header"].as_object() {
+            // The peer cuts its numbers.
+            let ours =
+                [summary.min, summary.max, summary.sum, summary.sum_of_squares].map(|it| it.trunc() as i64);
+            let theirs =
+                ["minVal", "maxVal", "sumData", "sumSquared"].map(|key| header[key].as_i64().unwrap());
+            assert_eq!(ours, theirs, "{name}");
+            assert_eq!(Some(summary.covered), header["nBasesCovered"].as_u64(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn exact_statistics_are_those_of_the_peer() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    let mut checked = 0;
+    for case in cases(&folder).iter().filter(|case| case.get("mean_exact").is_some()) {
+        let track = BigWig::open(folder.join(case["file"].as_str().unwrap())).unwrap();
+        let mut bins = vec![0.0; number(case, "nBins") as usize];
+        for statistic in Statistic::ALL {
+            let Some(expected) = case.get(format!("{statistic}_exact")) else { continue };
+            track.bin_into(&region_of(case), &BinOptions::new(statistic), &mut bins).unwrap();
+            assert_close(&bins, expected, &format!("{statistic} of {} {}", case["file"], region_of(case)));
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 868);
+}
+
+#[test]
+fn the_peers_statistics_from_zoom_levels_are_reproduced() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    for case in cases(&folder).iter().filter(|case| case.get("mean_zoom").is_some()) {
+        let track = BigWig::open(folder.join(case["file"].as_str().unwrap())).unwrap();
+        let mut bins = vec![0.0; number(case, "nBins") as usize];
+        for statistic in Statistic::ALL {
+            let Some(mut expected) = case.get(format!("{statistic}_zoom")) else { continue };
+            if expected == "same" {
+                expected = &case[format!("{statistic}_exact")];
+            }
+            track.as_libbigwig(&region_of(case), statistic, &mut bins).unwrap();
+            assert_close(&bins, expected, &format!("{statistic} of {} {}", case["file"], region_of(case)));
+        }
+    }
+}
+
+#[test]
+fn values_and_intervals_are_those_of_the_peer() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    for case in cases(&folder).iter().filter(|case| case.get("ok").is_some()) {
+        let track = BigWig::open(folder.join(case["file"].as_str().unwrap())).unwrap();
+        let (region, what) = (region_of(case), case["file"].as_str().unwrap());
+        if case["method"] == "values" {
+            let values: Vec<f64> = track.values(&region).unwrap().into_iter().map(f64::from).collect();
+            assert_close(&values, &case["ok"], what);
+        } else {
+            let found = track.intervals(&region).unwrap();
+            let rows = case["ok"].as_array().unwrap();
+            assert_eq!(found.len(), rows.len());
+            for (found, row) in found.iter().zip(rows) {
+                let numbers = [found.start.into(), found.end.into(), found.value.into()];
+                assert_close(&numbers, row, what);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_peer_refuses_is_refused_with_file_region_and_length() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    let path = folder.join("base.bw");
+    let track = BigWig::open(&path).unwrap();
+    let refuse = |contig: &str, start, end, bins: usize| {
+        let region = Region::new(contig, start, end).unwrap();
+        let error = track.bin_into(&region, &BinOptions::new(Statistic::Sum), &mut vec![0.0; bins]);
+        error.unwrap_err().to_string().replace(&path.display().to_string(), "base.bw")
+    };
+    let message = "base.bw: region chr1:0-130001 ends beyond its contig of 130000 bases";
+    assert_eq!(refuse("chr1", 0, 130_001, 1), message);
+    assert_eq!(refuse("chr1", 5, 5, 1), "region chr1:5-5 is empty, expected at least one base");
+    assert_eq!(refuse("chr1", 5, 9, 0), "found room for no bin of chr1:5-9, expected at least one");
+    assert_eq!(refuse("nope", 0, 5, 1), "contig `nope` is not in base.bw");
+    assert_eq!(refuse("1", 0, 5, 1), "contig `1` is not in base.bw (it has `chr1`)");
+}
+
+#[test]
+fn a_real_track_has_its_sum_where_the_peers_default_has_not() {
+    let Some(folder) = data("tracks") else { return };
+    let track = BigWig::open(folder.join("valid.bigWig")).unwrap();
+    let region = Region::new("chr17", 163_584, 163_584 + 114_688).unwrap();
+    let mut bins = vec![0.0; 896];
+    let sum = |bins: &[f64]| bins.iter().filter(|bin| !bin.is_nan()).sum::<f64>();
+    track.bin_into(&region, &BinOptions::new(Statistic::Sum), &mut bins).unwrap();
+    // Both as pyBigWig 0.3.29 has them.
+    assert_eq!(sum(&bins).round(), 57_883_796.0);
+    track.as_libbigwig(&region, Statistic::Sum, &mut bins).unwrap();
+    assert_eq!(sum(&bins).round(), 994_479.0);
+    // Zoom levels hold sums in single precision, and records are cut at the ends of bins.
+    assert_eq!(track.statistic_from_zoom_into(&region, Statistic::Sum, &mut bins).unwrap(), Some(40));
+    assert!((sum(&bins) / 57_883_796.0 - 1.0).abs() < 1e-3, "{}", sum(&bins));
+}
