@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use cistron::Region;
+use cistron::genome::bed;
+use cistron::genome::bigbed::BigBed;
 use cistron::genome::bigwig::{BigWig, BinOptions, Statistic};
 use conformance::{data, golden};
 use flate2::read::GzDecoder;
@@ -163,4 +165,58 @@ fn a_real_track_has_its_sum_where_the_peers_default_has_not() {
     // Zoom levels hold sums in single precision, and records are cut at the ends of bins.
     assert_eq!(track.statistic_from_zoom_into(&region, Statistic::Sum, &mut bins).unwrap(), Some(40));
     assert!((sum(&bins) / 57_883_796.0 - 1.0).abs() < 1e-3, "{}", sum(&bins));
+}
+
+#[test]
+fn bigbed_entries_are_those_of_the_peer() {
+    let Some(folder) = golden("genome-io/bigbed") else { return };
+    let path = folder.join("g.bb");
+    let expected = fs::read_to_string(folder.join("g.expected.bed")).unwrap();
+    let rows = bed::read(&path).unwrap();
+    let written: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    assert_eq!(written, expected);
+    assert_eq!(rows[0].gapped_peak().unwrap().q_value, Some(11.54924));
+    let file = BigBed::open(&path).unwrap();
+    let queries = json(folder.join("queries.json"));
+    assert_eq!(queries.as_array().unwrap().len(), 40);
+    for query in queries.as_array().unwrap() {
+        let (start, end) = (query[1].as_u64().unwrap(), query[2].as_u64().unwrap());
+        let region = Region::new(query[0].as_str().unwrap(), start, end).unwrap();
+        let found: Vec<Value> = file
+            .entries(&region)
+            .unwrap()
+            .iter()
+            .map(|row| serde_json::json!([row.region.start(), row.region.end(), row.columns()]))
+            .collect();
+        // The peer has null where nothing overlaps.
+        assert_eq!(found, query[3].as_array().cloned().unwrap_or_default(), "{region}");
+    }
+}
+
+#[test]
+fn real_bigbed_files_are_read_whole_and_in_part() {
+    let Some(folder) = data("tracks") else { return };
+    for (name, count) in [("bigBedExample.bb", 14_810), ("pybigwig_test.bigBed", 19)] {
+        let path = folder.join(name);
+        let rows = bed::read(&path).unwrap();
+        let file = BigBed::open(&path).unwrap();
+        let mut found = Vec::new();
+        for contig in file.contigs() {
+            found.extend(file.entries(&Region::new(contig.name.clone(), 0, contig.length).unwrap()).unwrap());
+        }
+        assert_eq!(rows, found, "{name}");
+        assert_eq!(rows.len(), count, "{name}");
+    }
+}
+
+#[test]
+fn narrow_peaks_have_their_scores() {
+    let Some(folder) = golden("genome-io/bed") else { return };
+    for row in bed::read(folder.join("x.narrowPeak")).unwrap() {
+        let peak = row.narrow_peak().unwrap();
+        let cells: Vec<&str> = row.rest().unwrap().split('\t').collect();
+        assert_eq!(cells[0].parse(), Ok(peak.signal));
+        assert_eq!(cells[3] == "-1", peak.summit.is_none());
+        assert!(peak.summit.is_none_or(|summit| (row.region.start()..row.region.end()).contains(&summit)));
+    }
 }

@@ -76,3 +76,23 @@ fn what_cannot_be_binned_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_bigbed_file_is_regions_whatever_its_name() {
+    let bench = bench();
+    bench.write("peaks.bed", include_bytes!("../../genome/tests/data/toy.bb"));
+    bench.write("more.bed", "chr2\t5\t7\nchr1\t50\t60\n");
+    bench.write("sizes", "chr1\t100\nchr2\t30\n");
+    let merged = "chr1\t10\t20\nchr1\t40\t60\nchr2\t0\t7\n";
+    assert_eq!(bench.ok("regions merge peaks.bed more.bed"), merged);
+    let apart = "chr1\t10\t20\t2\nchr1\t40\t50\t1\nchr2\t0\t5\t1\n";
+    assert_eq!(bench.ok("regions merge peaks.bed --columns 4 --operations count"), apart);
+    let ran = bench.run("regions center peaks.bed --width 8 --sizes sizes");
+    let windows = "chr1\t11\t19\tone\t5\t+\nchr1\t8\t16\ttwo\t0\t-\nchr1\t41\t49\tthree\t7\t.\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), windows));
+    bench.ok("regions split peaks.bed --test chr2 --out-dir parts");
+    assert_eq!(bench.read("parts/test.bed"), "chr2\t0\t5\tfour\t1\t+\n");
+    let table = bench.ok("signal bin toy.bw --bed peaks.bed --bins 1 --stat coverage --missing zero");
+    let lines = table.lines().skip(1).map(|line| line.rsplit('\t').next().unwrap()).collect::<Vec<_>>();
+    assert_eq!(lines, ["1", "1", "0", "1"]);
+}

@@ -19,7 +19,7 @@ use crate::GenomeError;
 use crate::positioned::PositionedFile;
 use crate::text;
 
-pub(crate) use block::Scratch;
+pub(crate) use block::{Block, Scratch};
 pub(crate) use fields::{ByteOrder, Fields};
 
 /// Bytes before the zoom headers.
@@ -173,7 +173,8 @@ impl Bbi {
     }
 
     fn read_zooms(&self, count: u16) -> Result<Vec<Zoom>, GenomeError> {
-        let bytes = self.bytes_at(HEADER as u64, usize::from(count) * ZOOM_HEADER, "the list of zoom levels")?;
+        let bytes =
+            self.bytes_at(HEADER as u64, usize::from(count) * ZOOM_HEADER, "the list of zoom levels")?;
         let zooms = bytes.chunks_exact(ZOOM_HEADER).map(|bytes| {
             let mut fields = Fields::new(bytes, self.order);
             let (reduction, _reserved, _data) = (fields.u32(), fields.u32(), fields.u64());
@@ -259,7 +260,7 @@ impl Bbi {
         mut each: impl FnMut(&[u8]) -> Result<(), GenomeError>,
     ) -> Result<(), GenomeError> {
         let mut scratch = self.scratch();
-        let done = self.find_blocks(index, place, &mut scratch).and_then(|()| {
+        let done = self.find_blocks(index, Some(place), &mut scratch).and_then(|()| {
             let blocks = std::mem::take(&mut scratch.blocks);
             let done = blocks.iter().try_for_each(|block| each(self.load(*block, &mut scratch)?));
             scratch.blocks = blocks;
@@ -267,6 +268,16 @@ impl Bbi {
         });
         self.put_back(scratch);
         done
+    }
+
+    /// Where all blocks of the data lie, in the order of the index.
+    pub(crate) fn all_blocks(&self) -> Result<Vec<Block>, GenomeError> {
+        let Some(index) = self.index else { return Ok(Vec::new()) };
+        let mut scratch = self.scratch();
+        let found = self.find_blocks(index, None, &mut scratch);
+        let blocks = std::mem::take(&mut scratch.blocks);
+        self.put_back(scratch);
+        found.map(|()| blocks)
     }
 
     /// Bytes of the file as they stand there.

@@ -106,6 +106,11 @@ pub enum GenomeError {
 
 impl GenomeError {
     pub(crate) fn read(file: &str, source: io::Error) -> Self {
+        // A reader of ours below has said already what is wrong.
+        let source = match source.downcast::<Self>() {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
         // A decoder reports damaged data as an error of reading; the file itself was read well.
         match source.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Unusable {

@@ -7,6 +7,7 @@
 //! * [`bed`]: BED files and their relatives; [`read_sizes`] and [`tile()`]: lengths of contigs, tiles over them;
 //! * [`RegionSet`], [`merge_sorted`]: regions that lie near one another as one; [`center()`]: windows of one
 //!   width; [`ContigSplit`]: which contigs train, validate and test;
+//! * [`bigbed`]: regions in a binary file with an index, read wherever BED is;
 //! * [`bigwig`]: tracks, a number for each base: intervals, values, statistics of bins; [`TrackSet`]: bins of many
 //!   regions of many tracks at once;
 //! * [`text`]: text files that may be plain, gzip or bgzip.
@@ -17,6 +18,7 @@
 mod bbi;
 pub mod bed;
 mod bgzip;
+pub mod bigbed;
 pub mod bigwig;
 mod center;
 mod error;

@@ -58,7 +58,7 @@ struct Seen {
 
 impl Bbi {
     /// The bytes of a block, inflated if they are compressed.
-    pub(super) fn load<'a>(&self, block: Block, scratch: &'a mut Scratch) -> Result<&'a [u8], GenomeError> {
+    pub(crate) fn load<'a>(&self, block: Block, scratch: &'a mut Scratch) -> Result<&'a [u8], GenomeError> {
         scratch.clock += 1;
         let clock = scratch.clock;
         let known = scratch.seen.iter().position(|seen| seen.block == block);

@@ -11,11 +11,11 @@ const LEAF: u64 = 32;
 const BRANCH: u64 = 24;
 
 impl Bbi {
-    /// Fills `scratch.blocks` with the blocks that may hold something of a place, in the order of the index.
+    /// Fills `scratch.blocks` with the blocks that may hold something of a place, or with all, in the order of the index.
     pub(super) fn find_blocks(
         &self,
         offset: u64,
-        place: Place,
+        place: Option<Place>,
         scratch: &mut Scratch,
     ) -> Result<(), GenomeError> {
         let Scratch { blocks, open, node, .. } = scratch;
@@ -41,7 +41,9 @@ impl Bbi {
                 let mut fields = Fields::new(item, self.order);
                 let begin = (fields.u32(), fields.u32());
                 let end = (fields.u32(), fields.u32());
-                if begin >= (place.contig, place.end) || end <= (place.contig, place.start) {
+                let is_beside =
+                    |place: Place| begin >= (place.contig, place.end) || end <= (place.contig, place.start);
+                if place.is_some_and(is_beside) {
                     continue;
                 }
                 if is_leaf {

@@ -18,7 +18,7 @@ pub(crate) struct BinArgs {
     /// Tracks, bigWig
     #[arg(value_name = "BW", required = true)]
     tracks: Vec<PathBuf>,
-    /// Regions, plain, gzip or bgzip; `-` is standard input
+    /// Regions, plain, gzip, bgzip or bigBed; `-` is standard input
     #[arg(long, value_name = "BED")]
     bed: PathBuf,
     /// Bins of each region
