@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use cistron::Region;
-use cistron::genome::bed;
+use cistron::genome::average::{
+    Average, AverageOptions, MissingBases, average, common_contigs, format_general,
+};
 use cistron::genome::bigbed::BigBed;
-use cistron::genome::bigwig::{BigWig, BinOptions, Statistic};
+use cistron::genome::bigwig::{BigWig, BinOptions, Statistic, Writer};
+use cistron::genome::{GenomeError, bed};
+use cistron::{Region, Run};
 use conformance::{data, golden};
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -218,5 +221,94 @@ fn narrow_peaks_have_their_scores() {
         assert_eq!(cells[0].parse(), Ok(peak.signal));
         assert_eq!(cells[3] == "-1", peak.summit.is_none());
         assert!(peak.summit.is_none_or(|summit| (row.region.start()..row.region.end()).contains(&summit)));
+    }
+}
+
+/// The options of a case, from the arguments of the peer.
+fn average_options(arguments: &str, folder: &Path) -> AverageOptions {
+    let mut options = AverageOptions::default();
+    let mut words = arguments.split_whitespace();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().unwrap();
+        match word {
+            "-bs" => options.bin_size = value().parse().unwrap(),
+            "--skipNAs" => options.missing = MissingBases::DropBin,
+            "--scaleFactors" => options.scale = value().split(':').map(|it| it.parse().unwrap()).collect(),
+            "-bl" => {
+                options.blacklist =
+                    bed::read(folder.join(value())).unwrap().into_iter().map(|row| row.region).collect();
+            }
+            "-r" => {
+                let parts: Vec<&str> = value().split(':').collect();
+                let (start, end) = (parts[1].parse().unwrap(), parts[2].parse().unwrap());
+                options.region = Some(Region::new(parts[0], start, end).unwrap());
+            }
+            other => assert_eq!(other, "", "an argument without a meaning"),
+        }
+    }
+    options
+}
+
+fn averaged(tracks: &[BigWig], options: &AverageOptions) -> Vec<Average> {
+    let mut found = Vec::new();
+    average(tracks, options, &Run::default(), &mut |run| {
+        found.push(run);
+        Ok::<(), GenomeError>(())
+    })
+    .unwrap();
+    found
+}
+
+#[test]
+fn averages_are_those_of_deeptools_to_the_byte() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    let cases = json(folder.join("avg_cases.json"));
+    for case in cases.as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let files = case["files"].as_array().unwrap().iter().map(|file| folder.join(file.as_str().unwrap()));
+        let tracks: Vec<BigWig> = files.map(|file| BigWig::open(file).unwrap()).collect();
+        let found = averaged(&tracks, &average_options(case["args"].as_str().unwrap(), &folder));
+        let line = |it: &Average| {
+            let Average { contig, start, end, mean, .. } = it;
+            format!("{contig}\t{start}\t{end}\t{}\n", format_general(*mean))
+        };
+        let text: String = found.iter().map(line).collect();
+        let expected = fs::read_to_string(folder.join(format!("avg_{name}.bedgraph"))).unwrap();
+        let differs = text.lines().zip(expected.lines()).find(|(a, b)| a != b);
+        assert!(text == expected, "{name}: {differs:?}, {} lines", text.lines().count());
+    }
+}
+
+#[test]
+fn written_averages_are_those_that_the_peer_wrote() {
+    let Some(folder) = golden("genome-io/bigwig") else { return };
+    let work = tempfile::tempdir().unwrap();
+    for (name, files) in
+        [("default", &["avg0.bw", "avg1.bw", "avg2.bw"][..]), ("mismatch", &["avg0.bw", "avg3.bw"])]
+    {
+        let tracks: Vec<BigWig> = files.iter().map(|file| BigWig::open(folder.join(file)).unwrap()).collect();
+        let options = AverageOptions {
+            bin_size: if name == "default" { 50 } else { 100 },
+            ..AverageOptions::default()
+        };
+        let path = work.path().join(name);
+        let mut writer = Writer::create(&path, &common_contigs(&tracks).0).unwrap();
+        for run in averaged(&tracks, &options) {
+            writer.write(&run.contig, run.start, run.end, run.mean as f32).unwrap();
+        }
+        writer.finish().unwrap();
+        let (ours, theirs) =
+            (BigWig::open(&path).unwrap(), BigWig::open(folder.join(format!("avg_{name}.bw"))).unwrap());
+        assert_eq!(ours.contigs(), theirs.contigs());
+        assert_eq!(ours.zoom_reductions(), theirs.zoom_reductions(), "{name}");
+        let (a, b) = (ours.summary().unwrap(), theirs.summary().unwrap());
+        assert_eq!((a.covered, a.min, a.max), (b.covered, b.min, b.max));
+        assert!(
+            (a.sum / b.sum - 1.0).abs() < 1e-12 && (a.sum_of_squares / b.sum_of_squares - 1.0).abs() < 1e-9
+        );
+        for contig in ours.contigs() {
+            let region = Region::new(contig.name.clone(), 0, contig.length).unwrap();
+            assert_eq!(ours.intervals(&region).unwrap(), theirs.intervals(&region).unwrap());
+        }
     }
 }

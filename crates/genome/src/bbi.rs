@@ -8,6 +8,7 @@ mod block;
 mod contigs;
 mod fields;
 mod index;
+mod write;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,6 +22,7 @@ use crate::text;
 
 pub(crate) use block::{Block, Scratch};
 pub(crate) use fields::{ByteOrder, Fields};
+pub(crate) use write::{Bytes, Written, contig_tree, index_tree};
 
 /// Bytes before the zoom headers.
 pub(crate) const HEADER: usize = 64;

@@ -1,11 +1,13 @@
 //! bigWig: a number for each base of a genome, or for those that have one.
 //!
-//! [`BigWig`] reads intervals, values of single bases and statistics of bins, by any number of threads at once.
+//! [`BigWig`] reads intervals, values of single bases and statistics of bins, by any number of threads at once;
+//! [`Writer`] writes a file.
 
 mod as_libbigwig;
 mod bins;
 mod section;
 mod statistic;
+mod writer;
 mod zoom;
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use crate::bbi::{Bbi, Kind, Place};
 pub use crate::bbi::TrackSummary;
 pub use bins::{AbsentContig, BinOptions};
 pub use statistic::Statistic;
+pub use writer::Writer;
 
 /// A stretch of a contig whose bases have one value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,6 +119,15 @@ impl BigWig {
             }
         })?;
         result
+    }
+
+    /// Hands start, end and value of the intervals that overlap a region to `each`.
+    pub(crate) fn for_each_value(
+        &self,
+        region: &Region,
+        each: impl FnMut(u32, u32, f32),
+    ) -> Result<(), GenomeError> {
+        self.visit(self.bbi.place(region)?, each)
     }
 
     /// The intervals that overlap a region, by start, as the file has them: not clipped.

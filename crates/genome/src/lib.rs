@@ -7,6 +7,7 @@
 //! * [`bed`]: BED files and their relatives; [`read_sizes`] and [`tile()`]: lengths of contigs, tiles over them;
 //! * [`RegionSet`], [`merge_sorted`]: regions that lie near one another as one; [`center()`]: windows of one
 //!   width; [`ContigSplit`]: which contigs train, validate and test;
+//! * [`average`](mod@average): the mean of several tracks;
 //! * [`bigbed`]: regions in a binary file with an index, read wherever BED is;
 //! * [`bigwig`]: tracks, a number for each base: intervals, values, statistics of bins; [`TrackSet`]: bins of many
 //!   regions of many tracks at once;
@@ -15,6 +16,7 @@
 //! Coordinates are 0-based and half-open. Every error says which file, where, what was found and what was
 //! expected ([`GenomeError`]).
 
+pub mod average;
 mod bbi;
 pub mod bed;
 mod bgzip;

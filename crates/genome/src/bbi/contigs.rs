@@ -6,8 +6,8 @@ use super::{Bbi, Fields};
 use crate::GenomeError;
 use crate::error::quoted;
 
-const MAGIC: u32 = 0x78CA_8C91;
-pub(crate) const TREE_HEADER: usize = 32;
+pub(super) const MAGIC: u32 = 0x78CA_8C91;
+pub(super) const TREE_HEADER: usize = 32;
 const NODE_HEADER: usize = 4;
 
 impl Bbi {

@@ -4,8 +4,8 @@ use super::block::{Block, Scratch};
 use super::{Bbi, Fields, Place};
 use crate::GenomeError;
 
-const MAGIC: u32 = 0x2468_ACE0;
-pub(crate) const TREE_HEADER: usize = 48;
+pub(super) const MAGIC: u32 = 0x2468_ACE0;
+pub(super) const TREE_HEADER: usize = 48;
 const NODE_HEADER: usize = 4;
 const LEAF: u64 = 32;
 const BRANCH: u64 = 24;

@@ -24,6 +24,21 @@ pub(super) struct Record {
     pub(super) squares: f32,
 }
 
+impl Record {
+    /// What follows the contig.
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            start: fields.u32(),
+            end: fields.u32(),
+            covered: fields.u32(),
+            min: fields.f32(),
+            max: fields.f32(),
+            sum: fields.f32(),
+            squares: fields.f32(),
+        }
+    }
+}
+
 impl BigWig {
     /// As [`bin_into`](Self::bin_into), from the coarsest zoom level that has at least two records for each bin; gives
     /// back how many bases one of its records spans. Where the file has no such level the result is exact, and `None` is
@@ -95,15 +110,7 @@ impl BigWig {
             for bytes in block.chunks_exact(RECORD) {
                 let mut fields = Fields::new(bytes, self.bbi.order);
                 let contig = fields.u32();
-                let record = Record {
-                    start: fields.u32(),
-                    end: fields.u32(),
-                    covered: fields.u32(),
-                    min: fields.f32(),
-                    max: fields.f32(),
-                    sum: fields.f32(),
-                    squares: fields.f32(),
-                };
+                let record = Record::read(&mut fields);
                 if record.start < record.end && place.overlaps(contig, record.start, record.end) {
                     each(record);
                 }
