@@ -303,9 +303,9 @@ fn written_averages_are_those_that_the_peer_wrote() {
         assert_eq!(ours.zoom_reductions(), theirs.zoom_reductions(), "{name}");
         let (a, b) = (ours.summary().unwrap(), theirs.summary().unwrap());
         assert_eq!((a.covered, a.min, a.max), (b.covered, b.min, b.max));
-        assert!(
-            (a.sum / b.sum - 1.0).abs() < 1e-12 && (a.sum_of_squares / b.sum_of_squares - 1.0).abs() < 1e-9
-        );
+        // The peer sums in single precision in part.
+        assert!((a.sum / b.sum - 1.0).abs() < 1e-6, "{a:?} {b:?}");
+        assert!((a.sum_of_squares / b.sum_of_squares - 1.0).abs() < 1e-6, "{a:?} {b:?}");
         for contig in ours.contigs() {
             let region = Region::new(contig.name.clone(), 0, contig.length).unwrap();
             assert_eq!(ours.intervals(&region).unwrap(), theirs.intervals(&region).unwrap());

@@ -96,3 +96,50 @@ fn a_bigbed_file_is_regions_whatever_its_name() {
     let lines = table.lines().skip(1).map(|line| line.rsplit('\t').next().unwrap()).collect::<Vec<_>>();
     assert_eq!(lines, ["1", "1", "0", "1"]);
 }
+
+#[test]
+fn tracks_are_averaged_to_either_format() {
+    let bench = bench();
+    let expected = "chr1\t0\t10\t0\nchr1\t10\t20\t2.2\nchr2\t0\t10\t-1\n";
+    let average = "signal average toy.bw again.bw --bin-size 10 --scale 1:3";
+    assert_eq!(bench.ok(average), expected);
+    bench.ok(&format!("{average} -o mean.bedGraph --threads 1"));
+    bench.ok(&format!("{average} -o mean.bw --threads 3"));
+    assert_eq!(bench.read("mean.bedGraph"), expected);
+    let table = bench.ok("signal bin mean.bw --bed r.bed --bins 1 --stat mean");
+    // Bases 8 and 9 are 0, the others 2.2 in single precision.
+    assert!(table.contains("chr1\t8\t20\tmean\t0\t1.833"), "{table}");
+    assert_eq!(
+        bench.ok(&format!("{average} --mean-of-present --all-digits")),
+        "chr1\t10\t20\t2.2\nchr2\t0\t10\t-2\n"
+    );
+    let kept = bench.ok(&format!("{average} --region chr1:13-40 --keep-trailing-zeros"));
+    assert_eq!(kept, "chr1\t10\t20\t2.2\nchr1\t20\t40\t0\n");
+    bench.write("black.bed", "chr1\t12\t100\nchr2\t0\t30\n");
+    assert_eq!(bench.ok(&format!("{average} --blacklist black.bed")), "chr1\t0\t10\t0\nchr1\t10\t12\t4\n");
+    assert_eq!(
+        bench.ok("signal average toy.bw --bin-size 5 --skip-missing --region chr1:0-20"),
+        "chr1\t15\t20\t0.5\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_averaged_is_refused() {
+    let bench = bench();
+    for (arguments, code, message) in [
+        ("toy.bw --scale 1:2", 2, "--scale has 2 factors, expected one or 1"),
+        ("toy.bw --region chr9:0-5", 1, "contig `chr9` of region chr9:0-5 is not in all tracks"),
+        ("toy.bw --region chr1:100-105", 1, "region chr1:100-105 begins beyond its contig of 100 bases"),
+        ("toy.bw --region chr1", 2, "chr1"),
+        ("toy.bw --bin-size 0", 2, "--bin-size"),
+        ("toy.bw -o toy.bw", 1, "toy.bw exists already"),
+    ] {
+        let ran = bench.run(&format!("signal average {arguments}"));
+        assert!(
+            ran.code == Some(code) && ran.stderr.contains(message),
+            "{arguments}: {} {:?}",
+            ran.stderr,
+            ran.code
+        );
+    }
+}
