@@ -1,6 +1,12 @@
 //! Measured saturation mutagenesis of 29 experiments: seqlets are named by the factors known to act there.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
 
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use cistron::motif::{AlleleScanner, FimoOptions, ScanThreshold, read_motifs};
+use cistron::{Alphabet, Sequence};
 use conformance::data;
 use conformance::measured::{EXPECTED, HARD, Names, name_experiments, read_experiments};
 

@@ -215,7 +215,8 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
     bench.write("pairs.fa", ">v_ref\nGGGCATCGG\n>v_alt\nGGGCACCGG\n");
     let rows = cells(&bench.ok("effect motifs two.jaspar --sequences pairs.fa --threshold 0.3"));
     assert_eq!(rows.len(), 2);
-    let cells_of = |i: usize| ["id", "motif_name", "motif_idx", "strand", "position"].map(|name| &*rows[i][name]);
+    let cells_of =
+        |i: usize| ["id", "motif_name", "motif_idx", "strand", "position"].map(|name| &*rows[i][name]);
     assert_eq!(cells_of(0), ["v", "M1 cacc", "0", "+", "3"]);
     assert_eq!(rows[0]["p_alt"], "0.00390625");
     let number = |i: usize, name: &str| rows[i][name].parse::<f64>().unwrap();
@@ -232,7 +233,8 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
     let best = &rows[0];
     assert_eq!([&*best["id"], &*best["motif_name"]], ["rs7", "M2 tt"]);
     assert!((20..=22).contains(&best["position"].parse::<i32>().unwrap()), "{best:?}");
-    let given = cells(&bench.ok("effect motifs two.jaspar --fasta genome.fa --variant chr1:23_G>T --threshold 0.5"));
+    let given =
+        cells(&bench.ok("effect motifs two.jaspar --fasta genome.fa --variant chr1:23_G>T --threshold 0.5"));
     assert_eq!((given.len(), &*given[0]["id"]), (rows.len(), "chr1:23:G:T"));
     for (wrong, code, expected) in [
         ("effect motifs two.jaspar --fasta genome.fa", 2, "--vcf"),
