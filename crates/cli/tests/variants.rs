@@ -213,7 +213,7 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
     let bench = Bench::new();
     bench.write("two.jaspar", ">M1\tcacc\nA [0 9 0 0]\nC [9 0 9 9]\nG [0 0 0 0]\nT [0 0 0 0]\n>M2\ttt\nA [1 1]\nC [1 1]\nG [0 0]\nT [9 9]\n");
     bench.write("pairs.fa", ">v_ref\nGGGCATCGG\n>v_alt\nGGGCACCGG\n");
-    let rows = cells(&bench.ok("effect motifs two.jaspar --sequences pairs.fa --threshold 0.3"));
+    let rows = cells(&bench.ok("effect motifs two.jaspar --sequences pairs.fa --threshold 0.9"));
     assert_eq!(rows.len(), 2);
     let cells_of =
         |i: usize| ["id", "motif_name", "motif_idx", "strand", "position"].map(|name| &*rows[i][name]);
