@@ -11,3 +11,4 @@ pub(crate) mod motif;
 pub(crate) mod probe;
 pub(crate) mod regions;
 pub(crate) mod seqlets;
+pub(crate) mod signal;

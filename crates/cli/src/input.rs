@@ -11,6 +11,7 @@ use cistron::genome::{DEFAULT_MAX_MEMORY, bed, fasta, open_reference};
 use cistron::models::{LinearProbe, LoadReport, LoadedModel, load_model};
 use cistron::{Alphabet, Anchor, CoreError, Observer, Reference, Region, Sequence, Strand, Warning, Window};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use crate::context::{Context, usage};
 
@@ -321,7 +322,7 @@ pub(crate) struct ReadoutArgs {
 }
 
 /// Which of a model's numbers are wanted.
-#[derive(Args)]
+#[derive(Args, Serialize)]
 pub(crate) struct OutputsArgs {
     /// Head of the model [default: the first]
     #[arg(long, value_name = "NAME")]

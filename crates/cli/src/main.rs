@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{demo, doctor, effect, genome, kmer, merge, model, motif, probe, regions, seqlets};
+use commands::{demo, doctor, effect, genome, kmer, merge, model, motif, probe, regions, seqlets, signal};
 use context::{Context, RunArgs, UsageError};
 
 /// Training and inference free and take large blocks again and again; this allocator keeps their pages.
@@ -58,6 +58,9 @@ enum Command {
     /// Intervals: tile a genome
     #[command(subcommand)]
     Regions(regions::Command),
+    /// Tracks: numbers of bigWig files over regions
+    #[command(subcommand)]
+    Signal(signal::Command),
     /// Models: what a model is
     #[command(subcommand)]
     Model(model::Command),
@@ -113,6 +116,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Genome(command) => genome::run(command, context),
         Command::Regions(command) => regions::run(command, context),
+        Command::Signal(command) => signal::run(command, context),
         Command::Model(command) => model::run(command, context),
         Command::Probe(command) => probe::run(command, context),
         Command::Effect(command) => effect::run(command, context),

@@ -1,13 +1,17 @@
 //! BED: regions in a table, from three columns to as many as a file has.
 
+mod peak;
+
 use std::io::BufRead;
 use std::path::Path;
 
 use cistron_core::{MAX_POSITION, Region, Strand};
 
-use crate::GenomeError;
 use crate::error::quoted;
 use crate::text::{self, ContigNames, Lines, TextReader};
+use crate::{GenomeError, bigbed};
+
+pub use peak::Peak;
 
 /// A row of a BED file or of one of its relatives (narrowPeak, broadPeak, gappedPeak, bigBed).
 ///
@@ -132,7 +136,7 @@ pub enum Origin {
     One,
 }
 
-/// Reads all rows of a BED file, plain, gzip or bgzip; `-` is standard input.
+/// Reads all rows of a BED file, plain, gzip or bgzip, or of a bigBed file; `-` is standard input.
 ///
 /// # Errors
 /// [`GenomeError::Read`] if the file cannot be read, else as [`Reader`].
@@ -169,13 +173,18 @@ pub struct Reader<R> {
 }
 
 impl Reader<TextReader> {
-    /// Opens a BED file, plain, gzip or bgzip; `-` is standard input.
+    /// Opens a BED file, plain, gzip or bgzip, or a bigBed file, told by its first bytes and not by its name; `-` is
+    /// standard input. The entries of a bigBed file are numbered as lines are.
     ///
     /// # Errors
-    /// [`GenomeError::Read`] if it cannot be opened.
+    /// [`GenomeError::Read`] if it cannot be opened, [`GenomeError::Unusable`] for a damaged bigBed file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, GenomeError> {
         let path = path.as_ref();
-        Ok(Self::new(&text::name_of(path), text::open(path)?))
+        let text = match bigbed::text(path)? {
+            Some(text) => text,
+            None => text::open(path)?,
+        };
+        Ok(Self::new(&text::name_of(path), text))
     }
 }
 

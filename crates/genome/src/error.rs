@@ -61,6 +61,29 @@ pub enum GenomeError {
         /// What was found and what was expected.
         problem: String,
     },
+    /// A contig that a track does not have.
+    #[error("contig `{contig}` is not in {file}{}", similar.as_ref().map(|name| format!(" (it has `{name}`)")).unwrap_or_default())]
+    UnknownContig {
+        /// The file read.
+        file: String,
+        /// The name asked for.
+        contig: Arc<str>,
+        /// A contig of the file that differs by the prefix `chr` alone.
+        similar: Option<Arc<str>>,
+    },
+    /// A region that ends beyond its contig.
+    #[error("{file}: region {region} ends beyond its contig of {length} bases")]
+    BeyondContig {
+        /// The file read.
+        file: String,
+        /// The region asked for, 0-based and half-open.
+        region: String,
+        /// The contig's length in bases.
+        length: u64,
+    },
+    /// A question that no file could answer: an empty region, no bins.
+    #[error("{0}")]
+    Request(String),
     /// A file that could not be opened or read.
     #[error("{file} cannot be read")]
     Read {
@@ -83,6 +106,11 @@ pub enum GenomeError {
 
 impl GenomeError {
     pub(crate) fn read(file: &str, source: io::Error) -> Self {
+        // A reader of ours below has said already what is wrong.
+        let source = match source.downcast::<Self>() {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
         // A decoder reports damaged data as an error of reading; the file itself was read well.
         match source.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Unusable {

@@ -15,7 +15,7 @@ use crate::output::Output;
 
 #[derive(Args)]
 pub(crate) struct CenterArgs {
-    /// Regions, plain, gzip or bgzip; `-` is standard input
+    /// Regions, plain, gzip, bgzip or bigBed; `-` is standard input
     bed: PathBuf,
     /// Width of the windows in bases
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]

@@ -13,7 +13,7 @@ use crate::output::{Output, push_decimal};
 
 #[derive(Args)]
 pub(crate) struct MergeArgs {
-    /// Regions in any order, plain, gzip or bgzip; `-` is standard input
+    /// Regions in any order, plain, gzip, bgzip or bigBed; `-` is standard input
     #[arg(value_name = "BED", required = true)]
     files: Vec<PathBuf>,
     /// Join regions at most this many bases apart; -1 asks for an overlap of a base

@@ -17,7 +17,7 @@ use crate::record::{Record, digests};
 
 #[derive(Args)]
 pub(crate) struct SplitArgs {
-    /// Regions, plain, gzip or bgzip
+    /// Regions, plain, gzip, bgzip or bigBed
     bed: PathBuf,
     /// Contigs of the validation, with commas between them
     #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]

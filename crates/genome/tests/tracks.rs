@@ -1,0 +1,353 @@
+//! bigWig files of every shape, made here byte by byte, sound and damaged.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::io::Write;
+use std::path::Path;
+
+use cistron_core::Region;
+use cistron_genome::bigwig::{BigWig, BinOptions, Statistic};
+use flate2::{Compression, write::ZlibEncoder};
+use proptest::prelude::*;
+
+/// One of the three types of section.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Section {
+    BedGraph,
+    VariableStep,
+    FixedStep,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    big_endian: bool,
+    compressed: bool,
+    section: Section,
+}
+
+struct Bytes {
+    big_endian: bool,
+    bytes: Vec<u8>,
+}
+
+macro_rules! put {
+    ($($name:ident: $number:ty),*) => {$(
+        fn $name(&mut self, number: $number) -> &mut Self {
+            let bytes = if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+            self.bytes.extend_from_slice(&bytes);
+            self
+        }
+    )*};
+}
+
+impl Bytes {
+    put!(u8: u8, u16: u16, u32: u32, u64: u64, f32: f32);
+
+    fn new(shape: Shape) -> Self {
+        Self { big_endian: shape.big_endian, bytes: Vec::new() }
+    }
+}
+
+/// Two contigs of 1,000 bases, `empty` and `c`; intervals of `width` bases of `c`, `per_block` in a block.
+fn track(shape: Shape, starts: &[u32], width: u32, per_block: usize) -> Vec<u8> {
+    let mut file = Bytes::new(shape);
+    let (contigs, data) = (64, 64 + 32 + 4 + 2 * 13);
+    file.u32(0x888F_FC26).u16(4).u16(0).u64(contigs).u64(data).u64(0).u16(0).u16(0).u64(0).u64(0);
+    file.u32(if shape.compressed { 1 << 15 } else { 0 }).u64(0);
+    file.u32(0x78CA_8C91).u32(2).u32(5).u32(8).u64(2).u64(0).u8(1).u8(0).u16(2);
+    file.bytes.extend_from_slice(b"empty");
+    file.u32(0).u32(1000);
+    file.bytes.extend_from_slice(b"c\0\0\0\0");
+    file.u32(1).u32(1000);
+    let mut leaves = Vec::new();
+    for starts in starts.chunks(per_block) {
+        let (first, end) = (starts[0], starts[starts.len() - 1] + width);
+        let step = if starts.len() > 1 { starts[1] - starts[0] } else { width };
+        let kind = [Section::BedGraph, Section::VariableStep, Section::FixedStep];
+        let kind = kind.iter().position(|it| *it == shape.section).unwrap() as u8 + 1;
+        let mut block = Bytes::new(shape);
+        block.u32(1).u32(first).u32(end).u32(step).u32(width).u8(kind).u8(0).u16(starts.len() as u16);
+        for &start in starts {
+            match shape.section {
+                Section::BedGraph => block.u32(start).u32(start + width),
+                Section::VariableStep => block.u32(start),
+                Section::FixedStep => &mut block,
+            }
+            .f32(value_at(start));
+        }
+        let mut bytes = block.bytes;
+        if shape.compressed {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(&bytes).unwrap();
+            bytes = encoder.finish().unwrap();
+        }
+        leaves.push((first, end, file.bytes.len() as u64, bytes.len() as u64));
+        file.bytes.extend(bytes);
+    }
+    let index = file.bytes.len() as u64;
+    file.u32(0x2468_ACE0)
+        .u32(256)
+        .u64(leaves.len() as u64)
+        .u32(1)
+        .u32(0)
+        .u32(1)
+        .u32(1000)
+        .u64(index)
+        .u32(1)
+        .u32(0);
+    // A root over one leaf node.
+    let leaf = index + 48 + 4 + 24;
+    file.u8(0).u8(0).u16(1).u32(1).u32(0).u32(1).u32(1000).u64(leaf);
+    file.u8(1).u8(0).u16(leaves.len() as u16);
+    for (start, end, offset, size) in leaves {
+        file.u32(1).u32(start).u32(1).u32(end).u64(offset).u64(size);
+    }
+    let index = if shape.big_endian { index.to_be_bytes() } else { index.to_le_bytes() };
+    file.bytes[24..32].copy_from_slice(&index);
+    file.bytes
+}
+
+fn value_at(start: u32) -> f32 {
+    (start % 17) as f32 - 4.5
+}
+
+fn opened(bytes: &[u8]) -> Result<(tempfile::TempDir, BigWig), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bw");
+    std::fs::write(&path, bytes).unwrap();
+    let track = BigWig::open(&path).map_err(|error| relative(&path, &error))?;
+    Ok((folder, track))
+}
+
+fn relative(path: &Path, error: &dyn std::fmt::Display) -> String {
+    error.to_string().replace(&path.display().to_string(), "x.bw")
+}
+
+/// All that can be asked of a file; an error is its text.
+fn ask(bytes: &[u8]) -> Result<Vec<f64>, String> {
+    let (folder, track) = opened(bytes)?;
+    let text = |error| relative(&folder.path().join("x.bw"), &error);
+    let mut all = Vec::new();
+    for contig in track.contigs() {
+        let region = Region::new(contig.name.clone(), 0, contig.length.min(1000)).unwrap();
+        let mut bins = [0.0; 7];
+        if region.width() == 0 {
+            continue;
+        }
+        for statistic in Statistic::ALL {
+            track.bin_into(&region, &BinOptions::new(statistic), &mut bins).map_err(text)?;
+            track.statistic_from_zoom_into(&region, statistic, &mut bins).map_err(text)?;
+            track.as_libbigwig(&region, statistic, &mut bins).map_err(text)?;
+            all.extend(bins);
+        }
+    }
+    Ok(all)
+}
+
+/// The slow way: per base.
+fn expected(values: &[f32], statistic: Statistic, uncovered: Option<f32>) -> f64 {
+    let of_bin = |value: &f32| if value.is_nan() { uncovered } else { Some(*value) };
+    let values: Vec<f64> = values.iter().filter_map(of_bin).map(f64::from).collect();
+    let n = values.len() as f64;
+    let (sum, mean) = (values.iter().sum::<f64>(), values.iter().sum::<f64>() / n);
+    match statistic {
+        _ if values.is_empty() => f64::NAN,
+        Statistic::Sum => sum,
+        Statistic::Mean => mean,
+        Statistic::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+        Statistic::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Statistic::StandardDeviation => {
+            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+            (squares / (n - 1.0).max(1.0)).sqrt()
+        }
+        _ => n,
+    }
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let section = prop::sample::select(vec![Section::BedGraph, Section::VariableStep, Section::FixedStep]);
+    (any::<bool>(), any::<bool>(), section).prop_map(|(big_endian, compressed, section)| Shape {
+        big_endian,
+        compressed,
+        section,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_shape_of_file_gives_the_numbers_of_its_bases(
+        shape in shapes(),
+        (width, gap, first) in (1_u32..9, 0_u32..9, 0_u32..30),
+        (count, per_block) in (1_usize..60, 1_usize..20),
+        (start, length, n) in (0_u64..900, 1_u64..100, 1_usize..20),
+        uncovered in prop::option::of(-2.0_f32..2.0),
+    ) {
+        let starts: Vec<u32> = (0..count as u32).map(|i| first + i * (width + gap)).collect();
+        let starts: Vec<u32> = starts.into_iter().filter(|start| start + width <= 1000).collect();
+        let (_folder, track) = opened(&track(shape, &starts, width, per_block)).unwrap();
+        let mut bases = vec![f32::NAN; 1000];
+        for &start in &starts {
+            bases[start as usize..(start + width) as usize].fill(value_at(start));
+        }
+        let region = Region::new("c", start, start + length).unwrap();
+        let values = track.values(&region).unwrap();
+        let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+        prop_assert!(same(&values, &bases[start as usize..(start + length) as usize]));
+        let n = n.min(length as usize);
+        for statistic in Statistic::ALL {
+            let mut options = BinOptions::new(statistic);
+            options.uncovered = uncovered.filter(|_| statistic != Statistic::Coverage);
+            let mut bins = vec![0.0; n];
+            track.bin_into(&region, &options, &mut bins).unwrap();
+            for (i, bin) in bins.into_iter().enumerate() {
+                let cut = |i: usize| (i as u64 * length / n as u64) as usize;
+                let bases = &values[cut(i)..cut(i + 1)];
+                let mut expected = expected(bases, statistic, options.uncovered);
+                if statistic == Statistic::Coverage {
+                    expected /= bases.len() as f64;
+                }
+                // Sums of up to a hundred products, rounded each to single precision.
+                let close = (bin - expected).abs() <= 1e-5 || bin.is_nan() && expected.is_nan();
+                prop_assert!(close, "{statistic} of bin {i}: {bin}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_or_other_numbers(
+        shape in shapes(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        more in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let starts: Vec<u32> = (0..50).map(|i| i * 7).collect();
+        let mut bytes = track(shape, &starts, 3, 10);
+        for (at, byte) in more.into_iter().chain([(at, byte)]) {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = ask(&bytes);
+    }
+}
+
+const PLAIN: Shape = Shape { big_endian: false, compressed: true, section: Section::BedGraph };
+
+#[test]
+fn every_cut_of_a_file_is_an_error() {
+    let starts: Vec<u32> = (0..90).map(|i| i * 7).collect();
+    let whole = track(PLAIN, &starts, 3, 10);
+    assert!(ask(&whole).is_ok());
+    for i in 0..50 {
+        let length = whole.len() * i / 50;
+        let error = ask(&whole[..length]).unwrap_err();
+        assert!(error.starts_with("x.bw: ") && error.contains(&format!("the file has {length}")), "{error}");
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_with_a_reason() {
+    let starts: Vec<u32> = (0..20).map(|i| i * 7).collect();
+    let whole = track(PLAIN, &starts, 3, 10);
+    let size = whole.len();
+    let index = u64::from_le_bytes(whole[24..32].try_into().unwrap()) as usize;
+    let (root, leaf) = (index + 48, index + 48 + 4 + 24);
+    let with = |changes: &[(usize, &[u8])]| {
+        let mut bytes = whole.clone();
+        for (at, new) in changes {
+            bytes[*at..at + new.len()].copy_from_slice(new);
+        }
+        ask(&bytes).unwrap_err()
+    };
+    let far = u64::MAX.to_le_bytes();
+    let cases = [
+        (with(&[(0, b"text")]), "x.bw: begins with 0x74786574, expected a bigWig file".to_owned()),
+        (with(&[(0, &[0xEB, 0xF2, 0x89, 0x87])]), "x.bw: is a bigBed file, expected bigWig".to_owned()),
+        (with(&[(4, &[9])]), "x.bw: has version 9, expected 1 to 4".to_owned()),
+        (
+            with(&[(6, &[0xFF, 0xFF])]),
+            format!("x.bw: the list of zoom levels takes 1572840 bytes from byte 64 on, but the file has {size}"),
+        ),
+        (
+            with(&[(8, &far)]),
+            format!("x.bw: the header of the contigs takes 32 bytes from byte {} on, but the file has {size}", u64::MAX),
+        ),
+        (with(&[(64 + 12, &[7])]), "x.bw: contigs have values of 7 bytes, expected 8".to_owned()),
+        (with(&[(64 + 16, &[3])]), "x.bw: has 2 contigs, expected 3 as its header says".to_owned()),
+        (with(&[(64 + 36, b"c\0\0\0\0")]), "x.bw: found contig `c` again, expected each name once".to_owned()),
+        (with(&[(64 + 36, b"\0")]), "x.bw: a contig is named ``, expected a name in UTF-8".to_owned()),
+        (with(&[(64 + 36 + 5, &[1])]), "x.bw: contig `c` has number 1, expected one of its own".to_owned()),
+        // A tree of contigs whose only node leads to itself.
+        (
+            with(&[(64 + 8, &1_u32.to_le_bytes()), (64 + 32, &[0, 0, 1, 0, 0]), (64 + 37, &96_u64.to_le_bytes())]),
+            "x.bw: the nodes of the contigs take more bytes than the file has, expected parts that do not overlap"
+                .to_owned(),
+        ),
+        (with(&[(index, &[0])]), "x.bw: the index begins with 0x2468AC00, expected 0x2468ACE0".to_owned()),
+        // A root whose only child is the root.
+        (
+            with(&[(root + 4 + 16, &(root as u64).to_le_bytes())]),
+            "x.bw: the nodes of the index take more bytes than the file has, expected parts that do not overlap"
+                .to_owned(),
+        ),
+        (
+            with(&[(leaf + 4 + 24, &far)]),
+            "x.bw: the blocks of the index take more bytes than the file has, expected parts that do not overlap"
+                .to_owned(),
+        ),
+        (
+            with(&[(52, &[20, 0])]),
+            "holds more than 20 bytes, expected at most that".to_owned(),
+        ),
+    ];
+    for (found, expected) in cases {
+        assert!(found.ends_with(&expected), "found    {found}\nexpected {expected}");
+    }
+}
+
+#[test]
+fn intervals_that_overlap_or_end_before_they_begin_are_refused() {
+    let shape = Shape { compressed: false, ..PLAIN };
+    let whole = track(shape, &[5, 20], 10, 10);
+    let first = 64 + 32 + 4 + 2 * 13 + 24;
+    for (place, number, message) in [
+        (
+            first + 4,
+            25_u32,
+            "interval 20-30 follows one that ends at 25, expected intervals that are sorted and apart",
+        ),
+        (first + 4, 5, "interval from 5 ends 5, expected an end above the start"),
+        (first + 12 + 4, 3, "interval from 20 ends 3, expected an end above the start"),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[place..place + 4].copy_from_slice(&number.to_le_bytes());
+        assert_eq!(ask(&bytes).unwrap_err(), format!("x.bw: contig `c`: {message}"));
+    }
+    let mut bytes = whole;
+    bytes[first - 2..first].copy_from_slice(&9_u16.to_le_bytes());
+    let message = "x.bw: a section of 48 bytes has 9 items of 12 bytes, expected fewer";
+    assert_eq!(ask(&bytes).unwrap_err(), message);
+    bytes[first - 4] = 4;
+    assert_eq!(ask(&bytes).unwrap_err(), "x.bw: a section has type 4, expected 1, 2 or 3");
+}
+
+#[test]
+fn threads_share_a_file() {
+    let starts: Vec<u32> = (0..100).map(|i| i * 9).collect();
+    let (_folder, track) = opened(&track(PLAIN, &starts, 4, 7)).unwrap();
+    let sums = |start: u64| {
+        let mut bins = [0.0; 3];
+        let region = Region::new("c", start, start + 90).unwrap();
+        track.bin_into(&region, &BinOptions::new(Statistic::Sum), &mut bins).unwrap();
+        bins
+    };
+    let alone: Vec<_> = (0..100).map(sums).collect();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| (0..100).map(sums).collect::<Vec<_>>())).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), alone);
+        }
+    });
+}
