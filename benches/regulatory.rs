@@ -22,6 +22,9 @@ use cistron_models::{
     LinearProbe, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, TrainedProbe, train_probe,
 };
 
+#[path = "regulatory/networks.rs"]
+mod networks;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// From this activity on a promoter is active, as its authors say.
@@ -42,6 +45,9 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let promoters = Promoters::read(&folder.join("ecoli_promoters"))?;
+    if std::env::var("NET_CONFIG").is_ok() {
+        return networks::tune(&promoters);
+    }
     let probe = compare_kinds(&promoters)?;
     strongest_words(&probe, &promoters.test)?;
     lac_promoter(&folder.join("mavenn").join("sortseq_data.csv.gz"))

@@ -11,6 +11,7 @@ use cistron::genome::{DEFAULT_MAX_MEMORY, bed, fasta, open_reference};
 use cistron::models::{LinearProbe, LoadReport, LoadedModel, load_model};
 use cistron::{Alphabet, Anchor, CoreError, Observer, Reference, Region, Sequence, Strand, Warning, Window};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use crate::context::{Context, usage};
 
@@ -281,7 +282,7 @@ fn warn_of_padding(input: &Input, context: &Context) {
 /// The model of a command.
 #[derive(Args)]
 pub(crate) struct ModelArgs {
-    /// A .safetensors or .pt file (a linear probe) or a folder with config.json and weights
+    /// A .safetensors or .pt file (a linear probe) or a folder with config.json and weights (a network or a probe)
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: PathBuf,
 }
@@ -321,7 +322,7 @@ pub(crate) struct ReadoutArgs {
 }
 
 /// Which of a model's numbers are wanted.
-#[derive(Args)]
+#[derive(Args, Serialize)]
 pub(crate) struct OutputsArgs {
     /// Head of the model [default: the first]
     #[arg(long, value_name = "NAME")]

@@ -125,3 +125,128 @@ fn wrong_uses_and_other_genomes_are_refused() {
     let ran = bench.run(&format!("{VARIANTS} --variant chr1:5:G:C --on-mismatch skip"));
     assert_eq!((&*cells(&ran.stdout)[0]["status"], ran.code), ("ref_mismatch", Some(0)));
 }
+
+/// All substitutions of two stretches, in two records of three alternate alleles and more.
+fn many(bench: &Bench) {
+    bench.ok("regions variants genome.fa --region chr1:8-28 -o all.vcf");
+    bench.ok("regions variants genome.fa --region chr2:0-10 -o other.vcf");
+}
+
+#[test]
+fn a_background_says_how_rare_each_difference_is() {
+    let bench = Bench::new();
+    many(&bench);
+    let plain = cells(&bench.ok(&format!("{VARIANTS} --vcf all.vcf")));
+    let rows = cells(&bench.ok(&format!("{VARIANTS} --vcf all.vcf --background other.vcf")));
+    let others = cells(&bench.ok(&format!("{VARIANTS} --vcf other.vcf")));
+    let number = |row: &HashMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    let background: Vec<f64> = others.iter().map(|row| number(row, "diff_logit")).collect();
+    let n = background.len() as f64;
+    for (row, plain) in rows.iter().zip(&plain) {
+        assert!(plain.iter().all(|(name, cell)| row[name] == *cell));
+        let difference = number(row, "diff_logit");
+        // Bins join numbers that differ by a part in 4,096.
+        let at_least = |size: f64| background.iter().filter(|it| it.abs() >= size).count() as f64;
+        let size = difference.abs();
+        let (most, least) = (at_least(size * (1.0 - 3e-4)), at_least(size * (1.0 + 3e-4)));
+        let p = number(row, "p_logit");
+        assert!((1.0 + least) / (1.0 + n) <= p && p <= (1.0 + most) / (1.0 + n), "{row:?}");
+        let count = |test: &dyn Fn(f64) -> bool| background.iter().filter(|it| test(**it)).count() as f64;
+        let quantile = f64::midpoint(count(&|it| it < difference), count(&|it| it <= difference)) / n;
+        let near = count(&|it| it != difference && (it - difference).abs() <= 3e-4 * size);
+        assert!((number(row, "quantile_logit") - quantile).abs() <= near / n + 1e-12, "{row:?}");
+    }
+    // Shuffles depend on the seed alone.
+    let shuffled = |more: &str| bench.ok(&format!("{VARIANTS} --vcf all.vcf --background shuffles:7 {more}"));
+    assert_eq!(shuffled("--threads 1"), shuffled("--threads 2"));
+    assert_ne!(shuffled("--seed 1"), shuffled(""));
+    // The same numbers stand in the VCF, after those of each allele.
+    bench.ok(&format!("{VARIANTS} --vcf all.vcf --background other.vcf -o scored.vcf"));
+    let written = bench.read("scored.vcf");
+    let record = written.lines().find(|line| !line.starts_with('#')).unwrap();
+    let (p, quantile) = (&rows[0]["p_logit"], &rows[0]["quantile_logit"]);
+    let end = format!(",0|logit|p|{p},0|logit|quantile|{quantile}");
+    assert!(record.ends_with(&end), "{record}\n{end}");
+    for wrong in ["shuffles:0", "shuffles:x"] {
+        let ran = bench.run(&format!("{VARIANTS} --vcf all.vcf --background {wrong}"));
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("shuffles, expected a number from 1"), "{}", ran.stderr);
+    }
+    let ran = bench.run(&format!("{VARIANTS} --vcf - --background shuffles:3"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("standard input can be read once only"), "{}", ran.stderr);
+}
+
+#[test]
+fn parts_become_the_table_and_the_vcf_of_the_whole() {
+    let bench = Bench::new();
+    // More records than a block has.
+    let mut records = String::from("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n");
+    for i in 0..40_000 {
+        let position = 1 + i % 25;
+        writeln!(records, "chr1\t{position}\tv{i}\tN\t{}\t.\t.\tDB", ["A", "C,G", "<DEL>"][i % 3]).unwrap();
+    }
+    bench.write("long.vcf", records);
+    bench.ok("regions variants genome.fa --region chr2:0-10 -o other.vcf");
+    for (name, background) in [
+        ("plain.tsv", ""),
+        ("own.tsv.gz", "--background shuffles:1"),
+        ("other.vcf.gz", "--background other.vcf"),
+    ] {
+        let command = format!("{VARIANTS} --vcf long.vcf --on-mismatch warn {background}");
+        let score = |more: &str| assert_eq!(bench.run(&format!("{command} {more}")).code, Some(0), "{more}");
+        score(&format!("-o whole.{name}"));
+        for part in 0..4 {
+            score(&format!("--shard {part}/4 -o cut.{name}"));
+        }
+        let parts: Vec<String> = [2, 0, 3, 1].map(|part| format!("cut.{name}.part-{part}-of-4")).into();
+        bench.ok(&format!("merge {} -o cut.{name}", parts.join(" ")));
+        let bytes = |which: &str| std::fs::read(bench.path(&format!("{which}.{name}"))).unwrap();
+        assert_eq!(bytes("cut"), bytes("whole"), "{name}");
+        let ran = bench.run(&format!("merge {} -o few.{name}", parts[1..].join(" ")));
+        assert_eq!((ran.code, ran.stderr.contains("are missing")), (Some(1), true), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
+    let bench = Bench::new();
+    bench.write("two.jaspar", ">M1\tcacc\nA [0 9 0 0]\nC [9 0 9 9]\nG [0 0 0 0]\nT [0 0 0 0]\n>M2\ttt\nA [1 1]\nC [1 1]\nG [0 0]\nT [9 9]\n");
+    bench.write("pairs.fa", ">v_ref\nGGGCATCGG\n>v_alt\nGGGCACCGG\n");
+    let rows = cells(&bench.ok("effect motifs two.jaspar --sequences pairs.fa --threshold 0.9"));
+    assert_eq!(rows.len(), 2);
+    let cells_of =
+        |i: usize| ["id", "motif_name", "motif_idx", "strand", "position"].map(|name| &*rows[i][name]);
+    assert_eq!(cells_of(0), ["v", "M1 cacc", "0", "+", "3"]);
+    assert_eq!(rows[0]["p_alt"], "0.00390625");
+    let number = |i: usize, name: &str| rows[i][name].parse::<f64>().unwrap();
+    for i in 0..2 {
+        assert!((number(i, "score_alt") - number(i, "score_ref") - number(i, "change")).abs() < 1e-12);
+    }
+    assert!(number(0, "change") > 0.0);
+    // The genome's chr1 reads GACTCAACG around position 23; its windows and ids are genomic.
+    bench.write("one.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t23\trs7\tG\tT,<DEL>\t.\t.\t.\n");
+    let ran = bench.run("effect motifs two.jaspar --fasta genome.fa --vcf one.vcf --threshold 0.5");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 variants not scored: symbolic"), "{}", ran.stderr);
+    let rows = cells(&ran.stdout);
+    let best = &rows[0];
+    assert_eq!([&*best["id"], &*best["motif_name"]], ["rs7", "M2 tt"]);
+    assert!((20..=22).contains(&best["position"].parse::<i32>().unwrap()), "{best:?}");
+    let given =
+        cells(&bench.ok("effect motifs two.jaspar --fasta genome.fa --variant chr1:23_G>T --threshold 0.5"));
+    assert_eq!((given.len(), &*given[0]["id"]), (rows.len(), "chr1:23:G:T"));
+    for (wrong, code, expected) in [
+        ("effect motifs two.jaspar --fasta genome.fa", 2, "--vcf"),
+        ("effect motifs two.jaspar", 2, "--sequences"),
+        ("effect motifs two.jaspar --sequences pairs.fa --threshold 2", 2, "p-value threshold is 2"),
+        ("effect motifs two.jaspar --fasta genome.fa --variant chr1:23_A>T", 1, "the genome has `G`"),
+    ] {
+        let ran = bench.run(wrong);
+        assert_eq!(ran.code, Some(code), "{wrong}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{wrong}: {}", ran.stderr);
+    }
+    bench.write("odd.fa", ">only\nACGT\n");
+    let ran = bench.run("effect motifs two.jaspar --sequences odd.fa");
+    assert!(ran.stderr.contains("odd.fa: record `only` has no alternate after it"), "{}", ran.stderr);
+}

@@ -26,5 +26,6 @@ pub use saturation::{
     DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,
 };
 pub use variants::{
-    EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions, VariantScore, VariantScorer,
+    Calibration, EmpiricalNull, EnsembleOrder, IndelMode, OnMismatch, ResolvedVariant, Statistic,
+    VariantOptions, VariantScore, VariantScorer,
 };

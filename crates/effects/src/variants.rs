@@ -1,10 +1,16 @@
 //! What variants do: statistics of a model's tracks with either allele.
 
+mod background;
+mod calibration;
+mod mismatch;
 mod options;
 mod pairs;
 mod scorer;
 mod statistic;
+mod views;
 
-pub use options::{EnsembleOrder, IndelMode, OnMismatch, VariantOptions};
+pub use calibration::{Calibration, EmpiricalNull};
+pub use mismatch::{OnMismatch, ResolvedVariant};
+pub use options::{EnsembleOrder, IndelMode, VariantOptions};
 pub use scorer::{VariantScore, VariantScorer};
 pub use statistic::Statistic;

@@ -243,6 +243,14 @@ pub trait SequenceModel: Send + Sync {
     /// [`ModelError`] if the batch or the readout does not fit the model, or its back end fails.
     fn predict(&self, batch: &SequenceBatch, readout: &Readout) -> Result<Array3<f32>, ModelError>;
 
+    /// The same numbers before they are rounded to single precision; a model that computes in it has no others.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    fn predict_f64(&self, batch: &SequenceBatch, readout: &Readout) -> Result<Array3<f64>, ModelError> {
+        Ok(self.predict(batch, readout)?.mapv(f64::from))
+    }
+
     /// The model with gradients, if it has them.
     fn as_gradient(&self) -> Option<&dyn GradientModel> {
         None

@@ -166,6 +166,12 @@ impl Checkpoint {
         Ok(self.take(prefix, expected))
     }
 
+    /// The same tensors under other names.
+    pub(crate) fn renamed(&self, new_name: impl Fn(&str) -> String) -> Self {
+        let tensors = self.tensors.iter().map(|(name, tensor)| (new_name(name), tensor.clone()));
+        Self { tensors: tensors.collect(), ..self.clone() }
+    }
+
     fn take(&self, prefix: &str, expected: &[&str]) -> (Self, LoadReport) {
         let mut chosen = Self { tensors: BTreeMap::new(), ..self.clone() };
         let mut extra = self.skipped.clone();

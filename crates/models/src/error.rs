@@ -77,6 +77,14 @@ pub enum ModelsError {
         /// The types that this version reads.
         expected: String,
     },
+    /// A declared network whose parts do not fit.
+    #[error("{place}: {problem}")]
+    Network {
+        /// Which part, such as `layers[3] (conv2)`.
+        place: String,
+        /// What was found and what was expected.
+        problem: String,
+    },
     /// A text that names no device.
     #[error("device {found:?} is not known, expected cpu, cuda, cuda:N or metal")]
     DeviceName {

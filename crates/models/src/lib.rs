@@ -9,6 +9,7 @@
 //! No public name shows the tensor library that models are built on.
 
 mod checkpoint;
+mod convnet;
 mod denoiser;
 mod device;
 mod error;
@@ -19,10 +20,15 @@ mod probe;
 mod train;
 
 pub use checkpoint::{Checkpoint, LoadReport, Tensor, TensorElement};
+pub use convnet::{
+    ConvNet, ConvNetConfig, ConvNetData, ConvNetHead, ConvNetLayer, ConvNetLoss, ConvNetTraining,
+    FlattenOrder, HeadActivation, TrainedConvNet, train_convnet,
+};
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};
+pub use nn::{Activation, Precision};
 pub use probe::{
     KmerWeights, LinearProbe, MeanWeights, ProbeData, ProbeEpoch, ProbeKind, ProbeTarget, ProbeTraining,
     TrainedProbe, train_probe,

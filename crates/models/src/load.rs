@@ -1,18 +1,18 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cistron_encode::{HeadSpec, ModelSpec, SequenceModel};
 use serde_json::Value;
 
-use crate::{Checkpoint, LinearProbe, LoadReport, ModelsError};
+use crate::{Checkpoint, ConvNet, LinearProbe, LoadReport, ModelsError};
 
 /// What there is to say about a model before it runs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelInfo {
-    /// The kind of model, as a `config.json` names it: `probe`.
+    /// The kind of model, as a `config.json` names it: `probe` or `convnet`.
     pub model_type: String,
-    /// The variant of the kind, such as `kmer+positional`.
+    /// The variant of the kind, such as `kmer+positional`; for networks the number of layers with weights.
     pub variant: String,
     /// The letters that it reads.
     pub alphabet: String,
@@ -23,7 +23,7 @@ pub struct ModelInfo {
     /// The number of trained numbers.
     pub n_parameters: usize,
     /// The number of neighbouring letters that act together: 1 for a model that adds up single letters, k for
-    /// k-mers. `None` for the whole input.
+    /// k-mers, what a position sees before positions are brought together for networks. `None` for the whole input.
     pub receptive_field: Option<usize>,
 }
 
@@ -40,6 +40,20 @@ impl ModelInfo {
             receptive_field: Some(probe.kmer().map_or(1, crate::KmerWeights::k)),
         }
     }
+
+    fn convnet(net: &ConvNet) -> Self {
+        let ModelSpec { alphabet, input_length, heads, .. } = net.spec();
+        let weighted = net.config().all_layers().into_iter().filter(|layer| layer.name().is_some()).count();
+        Self {
+            model_type: CONVNET.to_owned(),
+            variant: format!("{weighted} layers with weights"),
+            alphabet: alphabet.to_string(),
+            input_length: *input_length,
+            heads: heads.clone(),
+            n_parameters: net.config().n_parameters(),
+            receptive_field: Some(net.config().receptive_field()),
+        }
+    }
 }
 
 /// A model and how it was loaded.
@@ -52,39 +66,54 @@ pub struct LoadedModel {
     pub report: LoadReport,
 }
 
-/// Model types that a `config.json` may name and this version reads.
-const READABLE: &str = "probe";
+const PROBE: &str = "probe";
+const CONVNET: &str = "convnet";
 
 /// Loads the model of a path.
 ///
 /// A `.safetensors` or PyTorch file, told by content, is a [`LinearProbe`]. A folder holds `config.json`, whose
-/// `model_type` says what it is (this version: `probe`), and `model.safetensors` or `pytorch_model.bin`.
+/// `model_type` says what it is (`probe` or `convnet`), and `model.safetensors` or `pytorch_model.bin`.
 ///
 /// # Errors
 /// [`ModelsError::Io`] or [`ModelsError::Format`] for files that cannot be read, [`ModelsError::ModelType`] for
-/// another kind of model, and what [`LinearProbe::load`] finds wrong.
+/// another kind of model, and what [`LinearProbe::load`] or [`ConvNet::load`] finds wrong.
 pub fn load_model(path: impl AsRef<Path>) -> Result<LoadedModel, ModelsError> {
     let path = path.as_ref();
+    if path.is_dir() && model_type(path, &[PROBE, CONVNET])? == CONVNET {
+        let (net, report) = ConvNet::load(path)?;
+        return Ok(LoadedModel { info: ModelInfo::convnet(&net), model: Box::new(net), report });
+    }
     let (probe, report) = LinearProbe::load(path)?;
     Ok(LoadedModel { info: ModelInfo::probe(&probe), model: Box::new(probe), report })
 }
 
 /// Loads the probe of a folder with `config.json` and weights.
 pub(crate) fn load_folder(folder: &Path) -> Result<(LinearProbe, LoadReport), ModelsError> {
-    let config_path = folder.join("config.json");
-    let text = fs::read(&config_path).map_err(ModelsError::io(&config_path))?;
+    model_type(folder, &[PROBE])?;
+    LinearProbe::from_checkpoint(&Checkpoint::read(weights_of(folder)?)?)
+}
+
+/// What a folder's `config.json` says that it is, one of those that are expected.
+fn model_type(folder: &Path, expected: &[&'static str]) -> Result<&'static str, ModelsError> {
+    let path = folder.join("config.json");
+    let text = fs::read(&path).map_err(ModelsError::io(&path))?;
     let config: Value = serde_json::from_slice(&text)
-        .map_err(|error| ModelsError::format(&config_path, format!("not sound JSON: {error}")))?;
-    let model_type = config.get("model_type").and_then(Value::as_str).ok_or_else(|| {
-        ModelsError::format(&config_path, format!("has no text `model_type`, expected {READABLE}"))
+        .map_err(|error| ModelsError::format(&path, format!("not sound JSON: {error}")))?;
+    let names = || expected.join(" or ");
+    let found = config.get("model_type").and_then(Value::as_str).ok_or_else(|| {
+        ModelsError::format(&path, format!("has no text `model_type`, expected {}", names()))
     })?;
-    if model_type != READABLE {
-        let (found, expected) = (model_type.to_owned(), READABLE.to_owned());
-        return Err(ModelsError::ModelType { path: config_path, found, expected });
-    }
+    expected.iter().copied().find(|known| *known == found).ok_or_else(|| ModelsError::ModelType {
+        path: path.clone(),
+        found: found.to_owned(),
+        expected: names(),
+    })
+}
+
+/// The file of a folder's weights.
+pub(crate) fn weights_of(folder: &Path) -> Result<PathBuf, ModelsError> {
     let files = ["model.safetensors", "pytorch_model.bin"].map(|name| folder.join(name));
-    let file = files.iter().find(|file| file.is_file()).ok_or_else(|| {
+    files.into_iter().find(|file| file.is_file()).ok_or_else(|| {
         ModelsError::format(folder, "has no weights, expected model.safetensors or pytorch_model.bin")
-    })?;
-    LinearProbe::from_checkpoint(&Checkpoint::read(file)?)
+    })
 }

@@ -17,6 +17,7 @@
 mod activation;
 mod arithmetic;
 mod conv;
+mod frozen;
 mod gradients;
 mod kernel;
 mod layers;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use activation::Activation;
 pub use conv::ConvShape;
+pub(crate) use frozen::{Frozen, FrozenLayer};
 pub use gradients::Gradients;
 pub use layers::{BatchNormLayer, ConvLayer, LayerNormLayer, LinearLayer, Pass};
 pub use loss::Loss;
@@ -43,4 +45,4 @@ pub use parameters::{Parameters, Scope};
 pub use pool::{Pool, PoolShape};
 pub use tensor::{Precision, Tensor};
 
-use real::Real;
+pub(crate) use real::Real;

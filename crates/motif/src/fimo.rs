@@ -1,5 +1,6 @@
 //! Scanning sequences for motifs, as FIMO does.
 
+mod alleles;
 mod engine;
 mod feed;
 mod hit;
@@ -25,6 +26,7 @@ mod tests;
 use cistron_core::{Run, Strand};
 
 use crate::{Background, MotifError, MotifSet};
+pub use alleles::{AlleleScanner, MotifChange};
 use engine::Plan;
 pub use feed::Scan;
 pub use hit::{Hit, HitOrder, ScanSummary, best_hits, q_values};

@@ -26,8 +26,8 @@ pub use background::Background;
 pub use cluster::{ClusterMember, ClusterOptions, Linkage, cluster_motifs};
 pub use error::MotifError;
 pub use fimo::{
-    Arithmetic, FimoOptions, Hit, HitOrder, PValues, Scan, ScanEngine, ScanStrands, ScanSummary,
-    ScanThreshold, Scanner, best_hits, q_values,
+    AlleleScanner, Arithmetic, FimoOptions, Hit, HitOrder, MotifChange, PValues, Scan, ScanEngine,
+    ScanStrands, ScanSummary, ScanThreshold, Scanner, best_hits, q_values,
 };
 pub use io::{MotifFormat, parse_meme_lenient, parse_motifs, parse_motifs_as, read_motifs, write_motifs};
 pub use logo::LogoScale;

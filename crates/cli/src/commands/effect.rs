@@ -1,4 +1,4 @@
-//! `cistron effect`: saturate, variants, compare.
+//! `cistron effect`: saturate, variants, motifs, compare.
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +18,14 @@ use crate::record::{Record, digests};
 
 mod compare;
 mod files;
+mod motifs;
 mod scores;
+mod tally;
 mod variants;
 
 use compare::{CompareArgs, compare};
 pub(crate) use files::SaturationFiles;
+pub(crate) use variants::merge as merge_variants;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -35,8 +38,15 @@ pub(crate) enum Command {
     /// What variants do: scores of each alternate allele
     #[command(after_help = "Examples:\n  \
         cistron effect variants --model probe.pt --fasta genome.fa --vcf variants.vcf.gz --width 2000 -o scores.tsv\n  \
-        cistron effect variants --model probe.pt --fasta genome.fa --variant 'chr1:209827887_C>T' --width 2000 --statistic sad log2fc")]
+        cistron effect variants --model probe.pt --fasta genome.fa --variant 'chr1:209827887_C>T' --width 2000 --statistic sad log2fc\n  \
+        cistron effect variants … --background shuffles:20 -o scores.tsv    with p-values and quantiles\n  \
+        cistron effect variants … --shard 3/64 -o scores.tsv    one part; then: cistron merge scores.tsv.part-* -o scores.tsv")]
     Variants(Box<variants::VariantsArgs>),
+    /// Which motifs variants make or break
+    #[command(after_help = "Examples:\n  \
+        cistron effect motifs JASPAR2024.meme --fasta genome.fa --vcf variants.vcf -o motifs.tsv\n  \
+        cistron effect motifs JASPAR2024.meme --sequences pairs.fa --threshold 1e-4")]
+    Motifs(motifs::MotifsArgs),
     /// Whether the scores of one group of variants differ from those of another
     #[command(
         after_help = "Example: cistron effect compare scores.tsv --groups groups.tsv --columns K562 HepG2 \
@@ -49,6 +59,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Saturate(args) => saturate(args, context),
         Command::Variants(args) => variants::variants(args, context),
+        Command::Motifs(args) => motifs::motifs(args, context),
         Command::Compare(args) => compare(args, context),
     }
 }

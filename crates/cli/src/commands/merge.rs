@@ -7,7 +7,7 @@ use cistron::effects::{EffectError, Parts};
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::effect::{SaturateRecord, SaturationFiles};
+use super::effect::{SaturateRecord, SaturationFiles, merge_variants};
 use super::{motif, seqlets};
 use crate::context::{Context, usage};
 use crate::record::Record;
@@ -16,7 +16,8 @@ use crate::record::Record;
 #[command(after_help = "Examples:\n  \
     cistron merge vep/part-* --out-dir vep\n  \
     cistron merge seqlets.tsv.part-* -o seqlets.tsv\n  \
-    cistron merge hits.bed.part-* -o hits.bed")]
+    cistron merge hits.bed.part-* -o hits.bed\n  \
+    cistron merge scores.tsv.part-* -o scores.tsv")]
 pub(crate) struct Args {
     /// The parts, in any order
     #[arg(required = true, value_name = "PART_DIR")]
@@ -36,13 +37,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         ("effect saturate", None) => {
             return Err(usage("these are parts of `effect saturate`, expected --out-dir"));
         }
-        (command @ ("seqlets call" | "motif scan"), Some(_)) => {
+        (command @ ("seqlets call" | "motif scan" | "effect variants"), Some(_)) => {
             return Err(usage(format!("these are parts of `{command}`, expected -o")));
         }
         ("seqlets call", None) => seqlets::merge,
         ("motif scan", None) => motif::merge,
+        ("effect variants", None) => merge_variants,
         (other, _) => anyhow::bail!(
-            "{}: a part of `{other}`, expected `effect saturate`, `motif scan` or `seqlets call`",
+            "{}: a part of `{other}`, expected `effect saturate`, `effect variants`, `motif scan` or `seqlets call`",
             args.parts[0].display()
         ),
     };

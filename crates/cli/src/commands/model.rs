@@ -1,4 +1,4 @@
-//! `cistron model`: info.
+//! `cistron model`: info, train.
 
 use std::io::Write;
 
@@ -10,15 +10,28 @@ use crate::context::Context;
 use crate::input::ModelArgs;
 use crate::output::Output;
 
+mod train;
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// What a model reads and predicts, and how it was loaded
     #[command(after_help = "Example: cistron model info --model probe_best.pt")]
     Info(ModelArgs),
+    /// Train a network of convolutions on one-hot sequences
+    #[command(
+        after_help = "Example: cistron model train --config net/config.json --train train.npz --valid valid.npz -o trained"
+    )]
+    Train(train::TrainArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
-    let Command::Info(args) = command;
+    match command {
+        Command::Info(args) => info(args, context),
+        Command::Train(args) => train::run(args, context),
+    }
+}
+
+fn info(args: &ModelArgs, context: &Context) -> anyhow::Result<()> {
     let mut output = Output::open(None, context)?;
     if kmer::is_denoiser(&args.model) {
         for (name, value) in kmer::describe(&args.model)? {

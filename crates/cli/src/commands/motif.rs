@@ -56,7 +56,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
 }
 
 /// Reads the motifs of a file, plain, gzip or bgzip; `-` is standard input.
-fn read_motifs(path: &Path, context: &Context) -> anyhow::Result<MotifSet> {
+pub(super) fn read_motifs(path: &Path, context: &Context) -> anyhow::Result<MotifSet> {
     let (file, bytes) = read_bytes(path)?;
     Ok(parse_motifs(&bytes, &file, &context.progress)?)
 }

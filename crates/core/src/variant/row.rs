@@ -5,10 +5,11 @@ use super::Variant;
 use crate::{Alphabet, CoreError, MAX_POSITION, Reference, ReferenceError, Sequence};
 
 /// What becomes of a variant as it stands in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum VariantStatus {
     /// It is a change of the genome.
+    #[default]
     Ok,
     /// The genome has no such contig.
     ContigMissing,

@@ -181,23 +181,23 @@ impl<'a> Evaluator<'a> {
                 row[edit.position as usize] = edit.code;
             }
             let batch = SequenceBatch::from_rows(sequence.alphabet(), width, codes)?;
-            let predictions = self.model.predict(&batch, &self.readout)?;
+            let predictions = self.model.predict_f64(&batch, &self.readout)?;
             let mut predictions = predictions.outer_iter();
-            let first = predictions.next().map(|row| row.iter().map(|&y| f64::from(y)).collect());
+            let first = predictions.next().map(|row| row.iter().copied().collect());
             let first: Vec<f64> = first.unwrap_or_default();
             reference.iter_mut().zip(&first).for_each(|(to, from)| *to = *from);
             for (edit, row) in edits.iter().zip(predictions.by_ref()) {
-                put(deltas, *edit, row.iter().zip(&first).map(|(&mutant, own)| f64::from(mutant) - own));
+                put(deltas, *edit, row.iter().zip(&first).map(|(mutant, own)| mutant - own));
             }
             for row in predictions {
-                noise += row.iter().zip(&first).map(|(&y, own)| (f64::from(y) - own).abs()).sum::<f64>();
+                noise += row.iter().zip(&first).map(|(y, own)| (y - own).abs()).sum::<f64>();
                 repeats += first.len() as f64;
             }
         }
         if edits.is_empty() {
             let batch = SequenceBatch::from_sequences(std::slice::from_ref(sequence))?;
-            let prediction = self.model.predict(&batch, &self.readout)?;
-            reference.iter_mut().zip(&prediction).for_each(|(to, from)| *to = f64::from(*from));
+            let prediction = self.model.predict_f64(&batch, &self.readout)?;
+            reference.iter_mut().zip(&prediction).for_each(|(to, from)| *to = *from);
         }
         Ok(if repeats > 0.0 { noise / repeats } else { 0.0 })
     }

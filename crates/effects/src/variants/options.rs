@@ -1,7 +1,7 @@
 use cistron_core::Anchor;
 use cistron_encode::Readout;
 
-use super::Statistic;
+use super::{OnMismatch, Statistic};
 
 /// What stands beside an insertion or a deletion in the window of the alternate allele.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,20 +26,6 @@ pub enum EnsembleOrder {
     Predictions,
     /// Statistics of each strand and shift.
     Scores,
-}
-
-/// What is done with a variant whose reference allele is another than the genome's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnMismatch {
-    /// Nothing is scored at all.
-    #[default]
-    Error,
-    /// It is not scored.
-    Skip,
-    /// It is scored: the alternate allele replaces as many bases of the genome as the reference allele has.
-    Warn,
-    /// If the genome has the alternate allele, the alleles change places; else it is not scored.
-    Swap,
 }
 
 /// How variants are scored.

@@ -104,8 +104,8 @@ impl Pairs {
         for codes in self.codes.chunks(batch) {
             let width = codes.first().map_or(0, |codes| codes.len());
             let batch = SequenceBatch::from_rows(&model.spec().alphabet, width, codes.concat())?;
-            let predicted = model.predict(&batch, readout)?;
-            predictions.extend(predicted.outer_iter().map(|one| one.mapv(f64::from)));
+            let predicted = model.predict_f64(&batch, readout)?;
+            predictions.extend(predicted.outer_iter().map(|one| one.to_owned()));
         }
         let effect = |&(reference, alternate): &(usize, usize)| {
             let difference = &predictions[alternate] - &predictions[reference];

@@ -1,14 +1,11 @@
 use std::sync::Arc;
 
-use cistron_core::{
-    Alphabet, FixedSide, Reference, Run, Strand, Variant, VariantRow, VariantStatus, VariantWindow, Window,
-};
-use cistron_encode::{EncodeError, HeadSpec, IncrementalModel, Readout, Reduce, SequenceModel};
-use ndarray::{ArrayView1, Axis};
+use cistron_core::{Alphabet, Reference, Run, VariantRow, VariantStatus, VariantWindow};
+use cistron_encode::{IncrementalModel, Readout, Reduce, SequenceModel};
 use rayon::prelude::*;
 
-use super::pairs::{Effect, Pairs, mirrored};
-use super::{EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions};
+use super::views::Plan;
+use super::{ResolvedVariant, VariantOptions};
 use crate::EffectError;
 use crate::saturation::out_of_range;
 
@@ -18,7 +15,7 @@ const BASES_OF_A_PIECE: usize = 1 << 21;
 const MOST_ROWS: usize = 256;
 
 /// What became of a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "plain data")]
 pub struct VariantScore {
     /// What the row is on this genome; anything but `ok` has no numbers.
@@ -70,29 +67,12 @@ pub struct VariantScore {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct VariantScorer<'a> {
-    genome: &'a dyn Reference,
-    models: Vec<(&'a dyn SequenceModel, Readout)>,
-    options: VariantOptions,
+    pub(super) genome: &'a dyn Reference,
+    pub(super) models: Vec<(&'a dyn SequenceModel, Readout)>,
+    pub(super) options: VariantOptions,
     /// One for each shift.
-    windows: Vec<VariantWindow>,
-    tracks: Vec<Arc<str>>,
-}
-
-/// A window of a variant as models read it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct View {
-    /// Which of the shifts.
-    window: usize,
-    strand: Strand,
-    side: FixedSide,
-}
-
-/// What models read of some variants: the views of each, whose windows follow one another in the pairs of their strand.
-#[derive(Default)]
-struct Plan {
-    forward: Pairs,
-    reverse: Pairs,
-    views: Vec<Vec<View>>,
+    pub(super) windows: Vec<VariantWindow>,
+    pub(super) tracks: Vec<Arc<str>>,
 }
 
 impl<'a> VariantScorer<'a> {
@@ -177,8 +157,28 @@ impl<'a> VariantScorer<'a> {
     /// [`EffectError::Mismatch`] if the genome has another allele and that is an error, [`EffectError::Cancelled`],
     /// [`EffectError::Reference`], [`EffectError::Model`].
     pub fn score(&self, rows: &[VariantRow], run: Run<'_>) -> Result<Vec<VariantScore>, EffectError> {
+        let pieces = self.pieces(rows, 1, run, &|piece| self.score_piece(piece))?;
+        Ok(pieces.into_iter().flatten().collect())
+    }
+
+    /// The differences of a score, one a track; none of a row that was not scored.
+    pub fn differences<'s>(&self, score: &'s VariantScore) -> impl Iterator<Item = f64> + use<'s> {
+        let step = self.columns_of_a_track();
+        let tracks = score.numbers.len() / step;
+        (0..tracks).map(move |track| score.numbers[track * step + 2])
+    }
+
+    /// What is made of the rows, a piece at a time, in order; each row costs as much memory as `times` variants.
+    pub(super) fn pieces<T: Send>(
+        &self,
+        rows: &[VariantRow],
+        times: usize,
+        run: Run<'_>,
+        of_piece: &(dyn Fn(&[VariantRow]) -> Result<T, EffectError> + Sync),
+    ) -> Result<Vec<T>, EffectError> {
         let width = self.windows.first().map_or(1, |window| window.width() as usize);
-        let at_once = (BASES_OF_A_PIECE / (2 * self.views(true).len() * width)).clamp(1, MOST_ROWS);
+        let at_once =
+            (BASES_OF_A_PIECE / (2 * self.views(true).len() * width * times.max(1))).clamp(1, MOST_ROWS);
         let pieces: Vec<_> = rows
             .par_chunks(at_once)
             .map(|piece| {
@@ -186,215 +186,43 @@ impl<'a> VariantScorer<'a> {
                     let total = rows.len().div_ceil(at_once) as u64;
                     return Err(EffectError::Cancelled { done: 0, total });
                 }
-                let scores = self.score_piece(piece)?;
+                let made = of_piece(piece)?;
                 run.observer.advance(piece.len() as u64);
-                Ok(scores)
+                Ok(made)
             })
             .collect();
-        let mut scores = Vec::with_capacity(rows.len());
-        for piece in pieces {
-            scores.extend(piece?);
-        }
-        Ok(scores)
+        pieces.into_iter().collect()
     }
 
     fn score_piece(&self, rows: &[VariantRow]) -> Result<Vec<VariantScore>, EffectError> {
-        let mut scores = Vec::with_capacity(rows.len());
-        let mut variants = Vec::new();
-        for (place, row) in rows.iter().enumerate() {
-            let (status, variant, mismatch) = self.resolve(row)?;
-            scores.push(VariantScore { status, mismatch, numbers: Vec::new(), deviations: Vec::new() });
-            variants.extend(variant.map(|variant| (place, variant)));
-        }
-        let plan = self.plan(&variants)?;
-        let of_models = self.models.iter().map(|(model, readout)| self.numbers(*model, readout, &plan));
+        let resolved = rows
+            .iter()
+            .map(|row| self.options.on_mismatch.resolve(row, self.genome))
+            .collect::<Result<Vec<_>, _>>()?;
+        let variants = resolved.iter().filter_map(|row| Some((self.genome, row.variant.as_ref()?)));
+        let mut scored = self.score_plan(&self.plan(variants)?)?.into_iter();
+        let score = |row: &ResolvedVariant| {
+            let score = row.variant.as_ref().and_then(|_| scored.next()).unwrap_or_default();
+            VariantScore { status: row.status, mismatch: row.mismatch, ..score }
+        };
+        Ok(resolved.iter().map(score).collect())
+    }
+
+    pub(super) fn score_plan(&self, plan: &Plan) -> Result<Vec<VariantScore>, EffectError> {
+        let of_models = self.models.iter().map(|(model, readout)| self.numbers(*model, readout, plan));
         let of_models = of_models.collect::<Result<Vec<_>, _>>()?;
-        for (i, (place, _)) in variants.iter().enumerate() {
-            let numbers: Vec<&Vec<f64>> = of_models.iter().map(|numbers| &numbers[i]).collect();
-            (scores[*place].numbers, scores[*place].deviations) = ensemble(&numbers);
-        }
-        Ok(scores)
-    }
-
-    /// The status of a row, the variant to score if there is one, and whether the genome has another allele.
-    fn resolve(&self, row: &VariantRow) -> Result<(VariantStatus, Option<Variant>, bool), EffectError> {
-        let (status, variant) = row.resolve(self.genome)?;
-        let (VariantStatus::ReferenceMismatch, Some(variant)) = (status, &variant) else {
-            return Ok((status, variant, false));
+        let score = |i: usize| {
+            let (numbers, deviations) =
+                ensemble(&of_models.iter().map(|numbers| &numbers[i]).collect::<Vec<_>>());
+            VariantScore { numbers, deviations, ..VariantScore::default() }
         };
-        let unscored = Ok((status, None, true));
-        match self.options.on_mismatch {
-            OnMismatch::Error => Err(self.mismatch(row, variant)?),
-            OnMismatch::Skip => unscored,
-            OnMismatch::Warn => Ok((VariantStatus::Ok, Some(variant.clone()), true)),
-            OnMismatch::Swap => match variant.swapped() {
-                Ok(swapped) if swapped.matches(self.genome)? => Ok((VariantStatus::Ok, Some(swapped), true)),
-                _ => unscored,
-            },
-        }
-    }
-
-    fn mismatch(&self, row: &VariantRow, variant: &Variant) -> Result<EffectError, EffectError> {
-        let mut letters = Vec::new();
-        if let Ok(window) = Window::over(variant.region(), Strand::Forward) {
-            self.genome.fetch_letters_into(&window, &mut letters)?;
-        }
-        let found = String::from_utf8_lossy(&letters).into_owned();
-        let (contig, position, expected) = (&row.contig, row.position, &row.reference);
-        Ok(EffectError::Mismatch {
-            place: format!("{contig}:{position}"),
-            found,
-            expected: expected.to_string(),
-        })
-    }
-
-    /// The windows that are read of a variant; those of both sides only where alleles differ in length.
-    fn views(&self, is_indel: bool) -> Vec<View> {
-        let sides: &[FixedSide] = match self.options.indel {
-            IndelMode::Right => &[FixedSide::Right],
-            IndelMode::Stitch | IndelMode::Both if is_indel => &[FixedSide::Left, FixedSide::Right],
-            _ => &[FixedSide::Left],
-        };
-        let strands: &[Strand] =
-            if self.options.both_strands { &[Strand::Forward, Strand::Reverse] } else { &[Strand::Forward] };
-        let mut views = Vec::new();
-        for window in 0..self.windows.len() {
-            for &strand in strands {
-                views.extend(sides.iter().map(|&side| View { window, strand, side }));
-            }
-        }
-        views
-    }
-
-    /// Reads all windows of some variants, once for all models.
-    fn plan(&self, variants: &[(usize, Variant)]) -> Result<Plan, EffectError> {
-        let mut plan = Plan::default();
-        for (_, variant) in variants {
-            let views = self.views(variant.reference().len() != variant.alternate().len());
-            for view in &views {
-                let [reference, alternate] = self.windows_of(variant, *view)?;
-                let pairs =
-                    if view.strand == Strand::Forward { &mut plan.forward } else { &mut plan.reverse };
-                pairs.push(reference, alternate);
-            }
-            plan.views.push(views);
-        }
-        Ok(plan)
-    }
-
-    /// The numbers of each variant by one model.
-    fn numbers(
-        &self,
-        model: &dyn SequenceModel,
-        readout: &Readout,
-        plan: &Plan,
-    ) -> Result<Vec<Vec<f64>>, EffectError> {
-        let batch = self.options.batch;
-        let mut forward = plan.forward.effects(model, readout, batch)?.into_iter();
-        let mut reverse = plan.reverse.effects(model, &mirrored(model, readout), batch)?.into_iter();
-        let head = model.spec().heads.get(readout.head);
-        let mut numbers = Vec::with_capacity(plan.views.len());
-        for views in &plan.views {
-            let mut effects = Vec::with_capacity(views.len());
-            for &view in views {
-                let next = if view.strand == Strand::Forward {
-                    forward.next()
-                } else {
-                    reverse.next().map(Effect::flipped)
-                };
-                effects.extend(next.map(|effect| (view, effect)));
-            }
-            numbers.push(self.of_views(&effects, readout, head));
-        }
-        Ok(numbers)
-    }
-
-    /// The codes of a view with either allele.
-    fn windows_of(&self, variant: &Variant, view: View) -> Result<[Vec<u8>; 2], EffectError> {
-        let window = self.windows[view.window];
-        let [mut reference, mut alternate] = [Vec::new(), Vec::new()];
-        window.fetch_reference(variant, self.genome, &mut reference)?;
-        window.fetch_alternate(variant, self.genome, view.side, &mut alternate)?;
-        if view.strand == Strand::Reverse {
-            for codes in [&mut reference, &mut alternate] {
-                Alphabet::dna().reverse_complement_in_place(codes).map_err(EncodeError::from)?;
-            }
-        }
-        Ok([reference, alternate])
-    }
-
-    /// The numbers of a variant from all that was read of it.
-    fn of_views(&self, effects: &[(View, Effect)], readout: &Readout, head: Option<&HeadSpec>) -> Vec<f64> {
-        let one = |chosen: &dyn Fn(&View) -> bool| {
-            let side = |side: FixedSide| {
-                let of_side = effects.iter().filter(|(view, _)| chosen(view) && view.side == side);
-                Effect::mean(&of_side.map(|(_, effect)| effect.clone()).collect::<Vec<_>>())
-            };
-            match (side(FixedSide::Left), side(FixedSide::Right)) {
-                (Some(left), Some(right)) if self.options.indel == IndelMode::Stitch => {
-                    let view = effects.iter().map(|(view, _)| view).find(|view| chosen(view));
-                    let bin = view.map_or(0, |view| self.bin(*view, readout, head));
-                    self.of_effect(&Effect::stitched(&left, &right, bin))
-                }
-                (Some(left), Some(right)) => mean(&[self.of_effect(&left), self.of_effect(&right)]),
-                (Some(only), None) | (None, Some(only)) => self.of_effect(&only),
-                (None, None) => Vec::new(),
-            }
-        };
-        match self.options.ensemble {
-            EnsembleOrder::Predictions => one(&|_| true),
-            EnsembleOrder::Scores => {
-                let mut seen: Vec<(usize, Strand)> =
-                    effects.iter().map(|(view, _)| (view.window, view.strand)).collect();
-                seen.dedup();
-                let each = seen.iter().map(|at| one(&|view| (view.window, view.strand) == *at));
-                mean(&each.collect::<Vec<_>>())
-            }
-        }
-    }
-
-    /// The bin of the readout in which the variant lies.
-    fn bin(&self, view: View, readout: &Readout, head: Option<&HeadSpec>) -> usize {
-        let index = self.windows[view.window].index() as usize;
-        let Some((head, width)) = head.and_then(|head| Some((head, head.bin_width?))) else { return 0 };
-        (index.saturating_sub(head.first_bin) / width).saturating_sub(readout.bins.start)
-    }
-
-    fn of_effect(&self, effect: &Effect) -> Vec<f64> {
-        let alternate = effect.alternate();
-        let mut numbers = Vec::with_capacity(self.columns_of_a_track() * self.tracks.len() + 1);
-        let mut most = f64::NEG_INFINITY;
-        for (track, reference) in effect.reference.axis_iter(Axis(1)).enumerate() {
-            let (alternate, difference) = (alternate.column(track), effect.difference.column(track));
-            numbers.extend([reference, alternate, difference].map(mean_of));
-            let (reference, alternate) = (reference.to_vec(), alternate.to_vec());
-            let statistic = |it: &Statistic| it.of(&reference, &alternate, self.options.pseudocount);
-            numbers.extend(self.options.statistics.iter().map(statistic));
-            let size = mean_of(difference.mapv(f64::abs).view());
-            most = if most.is_nan() || most >= size { most } else { size };
-        }
-        numbers.push(most);
-        numbers
-    }
-
-    fn columns_of_a_track(&self) -> usize {
-        3 + self.options.statistics.len()
+        Ok((0..plan.views.len()).map(score).collect())
     }
 }
 
 fn tracks_of((model, readout): &(&dyn SequenceModel, Readout)) -> Vec<Arc<str>> {
     let tracks = model.spec().heads.get(readout.head).map_or(&[][..], |head| &head.tracks);
     readout.tracks.iter().filter_map(|track| tracks.get(*track as usize)).cloned().collect()
-}
-
-fn mean_of(values: ArrayView1<'_, f64>) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// The means of each number.
-fn mean(rows: &[Vec<f64>]) -> Vec<f64> {
-    let n = rows.first().map_or(0, Vec::len);
-    (0..n).map(|i| rows.iter().map(|row| row[i]).sum::<f64>() / rows.len() as f64).collect()
 }
 
 /// Means over models, and standard deviations if there are several.

@@ -1,7 +1,7 @@
 use super::Real;
 use super::kernel::{Kernel, View, apply, compute};
 use super::tensor::{Raw, RawResult, Tensor, constant};
-use super::vector::{map, map2};
+use super::vector::{change, map, map2};
 use crate::ModelsError;
 
 /// √(2/π) and the cubic term of the approximation by tanh.
@@ -15,7 +15,9 @@ const SIGMOID_SCALE: f64 = 1.702;
 /// A function of one number, applied to each.
 ///
 /// Where a slope is not defined, it is that of PyTorch: 0 for [`Self::Relu`] at 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "those of a version of the format of networks")]
 pub enum Activation {
     /// max(x, 0).
     Relu,
@@ -62,6 +64,43 @@ macro_rules! with_functions {
         let ($value, $slope) = (|x: $type| $f(x), |x: $type| $g(x));
         $body
     }};
+}
+
+impl Activation {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Relu,
+        Self::Gelu,
+        Self::GeluTanh,
+        Self::GeluSigmoid,
+        Self::Sigmoid,
+        Self::Tanh,
+        Self::Exp,
+        Self::Softplus,
+        Self::Elu,
+        Self::LeakyRelu,
+    ];
+
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relu => "relu",
+            Self::Gelu => "gelu",
+            Self::GeluTanh => "gelu_tanh",
+            Self::GeluSigmoid => "gelu_sigmoid",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Exp => "exp",
+            Self::Softplus => "softplus",
+            Self::Elu => "elu",
+            Self::LeakyRelu => "leaky_relu",
+        }
+    }
+
+    /// Applies the function to each number where it lies, on this thread.
+    pub(super) fn in_place<T: Real>(self, values: &mut [T]) {
+        with_functions!(self, T, |value, slope| change(values, value));
+    }
 }
 
 #[inline(always)]

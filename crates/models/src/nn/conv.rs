@@ -7,7 +7,8 @@ use crate::ModelsError;
 
 mod correlate;
 
-use correlate::{Correlation, Rows, Taps, weight_sums};
+use correlate::weight_sums;
+pub(super) use correlate::{Correlation, Part, Rows, Taps};
 
 /// How a convolution walks over positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

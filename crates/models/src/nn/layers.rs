@@ -94,6 +94,7 @@ pub struct BatchNormLayer {
     shift: Tensor,
     mean: Var,
     variance: Var,
+    epsilon: f64,
 }
 
 impl BatchNormLayer {
@@ -106,7 +107,16 @@ impl BatchNormLayer {
     /// # Errors
     /// [`ModelsError::Tensor`] if a name is taken or the device fails.
     pub fn new(scope: &mut Scope<'_>, channels: usize) -> Result<Self, ModelsError> {
+        Self::with_epsilon(scope, channels, Self::EPSILON)
+    }
+
+    /// The same with another number added to variances.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_epsilon(scope: &mut Scope<'_>, channels: usize, epsilon: f64) -> Result<Self, ModelsError> {
         Ok(Self {
+            epsilon,
             scale: scope.parameter("weight", &[channels], Initializer::Ones)?,
             shift: scope.parameter("bias", &[channels], Initializer::Zeros)?,
             mean: scope.buffer("running_mean", &[channels], Initializer::Zeros)?,
@@ -121,7 +131,7 @@ impl BatchNormLayer {
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails; [`ModelsError::Data`] to train with one row.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, ModelsError> {
         let Pass::Training(_) = pass else { return self.evaluate(x) };
-        let (out, statistics) = normalised_batch(x, &self.scale, &self.shift, Self::EPSILON)?;
+        let (out, statistics) = normalised_batch(x, &self.scale, &self.shift, self.epsilon)?;
         let unbiased = statistics.rows as f64 / (statistics.rows as f64 - 1.0);
         follow(&self.mean, &statistics.mean, 1.0)?;
         follow(&self.variance, &statistics.variance, unbiased)?;
@@ -131,7 +141,7 @@ impl BatchNormLayer {
     /// One scale and shift a channel.
     fn evaluate(&self, x: &Tensor) -> Result<Tensor, ModelsError> {
         let (mean, variance) = (Tensor::of_var(&self.mean), Tensor::of_var(&self.variance));
-        let inverse = Tensor::plain(variance.raw.affine(1.0, Self::EPSILON)?.sqrt()?.recip()?);
+        let inverse = Tensor::plain(variance.raw.affine(1.0, self.epsilon)?.sqrt()?.recip()?);
         let factor = self.scale.mul(&inverse)?;
         let constant = self.shift.sub(&mean.mul(&factor)?)?;
         x.scale_shift(&factor, &constant)

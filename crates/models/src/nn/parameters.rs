@@ -47,6 +47,11 @@ impl Parameters {
         self.entries.iter().map(|(name, entry)| (&**name, entry.tensor.clone()))
     }
 
+    /// The values of a parameter by its name, where they lie.
+    pub fn get(&self, name: &str) -> Option<Tensor> {
+        self.entries.get(name).map(|entry| entry.tensor.clone())
+    }
+
     /// The number of trained numbers.
     pub fn n_trained(&self) -> usize {
         self.trained().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum()

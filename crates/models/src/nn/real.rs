@@ -9,7 +9,7 @@ use faer::traits::ComplexField;
 /// The functions of `f64` are those of the standard library and of `libm`. The functions of `f32` are written as
 /// branch-free arithmetic, so that a loop over a slice becomes vector instructions; their products and sums are
 /// never fused, so that every instruction set gives the same bytes.
-pub(super) trait Real: WithDType + ComplexField + Debug + Sum + num_traits::Float {
+pub(crate) trait Real: WithDType + ComplexField + Debug + Sum + num_traits::Float {
     /// eˣ, to 2 units in the last place.
     fn exponential(self) -> Self;
     /// The hyperbolic tangent, to 4 units in the last place.

@@ -44,6 +44,18 @@ pub(super) fn map<T: Real>(x: &[T], out: &mut [T], f: impl Fn(T) -> T + Copy + S
     }
 }
 
+/// `x[i] = f(x[i])`, on this thread.
+pub(super) fn change<T: Real>(x: &mut [T], f: impl Fn(T) -> T) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for x in x {
+                *x = f(*x);
+            }
+        },
+    );
+}
+
 /// `out[i] = f(x[i], y[i])`.
 pub(super) fn map2<T: Real>(x: &[T], y: &[T], out: &mut [T], f: impl Fn(T, T) -> T + Copy + Sync) {
     let piece = |((out, x), y): ((&mut [T], &[T]), &[T])| {

@@ -17,10 +17,14 @@ use super::arrangement::Arrangement;
 /// ```
 pub fn count_annotations(annotations: &Annotations) -> BTreeMap<(u32, u32), u64> {
     let mut counts = BTreeMap::new();
-    for cell in annotations.examples().iter().copied().zip(annotations.motifs().iter().copied()) {
+    for cell in example_motifs(annotations) {
         *counts.entry(cell).or_default() += 1;
     }
     counts
+}
+
+fn example_motifs(annotations: &Annotations) -> impl Iterator<Item = (u32, u32)> {
+    annotations.examples().iter().copied().zip(annotations.motifs().iter().copied())
 }
 
 /// Which of the two motifs of a pair is named first.
@@ -116,15 +120,20 @@ fn cells(annotations: &Annotations, order: PairOrder) -> (Vec<u32>, Vec<Cell>) {
     let mut motifs = annotations.motifs().to_vec();
     motifs.sort_unstable();
     motifs.dedup();
-    let cell = |(example, motif), count| {
+    let cell = |example, motif, count| {
         let motif = motifs.partition_point(|&other| other < motif) as u32;
         Cell { example, motif, count }
     };
     let cells = match order {
-        PairOrder::ByIndex => count_annotations(annotations).into_iter().map(|(at, n)| cell(at, n)).collect(),
+        PairOrder::ByIndex => {
+            let mut rows = example_motifs(annotations).collect::<Vec<_>>();
+            rows.sort_unstable();
+            let equal = rows.chunk_by(|a, b| a == b);
+            equal.map(|rows| cell(rows[0].0, rows[0].1, rows.len() as u64)).collect()
+        }
         PairOrder::ByPosition => {
             let found = Arrangement::of(annotations);
-            found.rows().iter().map(|row| cell((row.example, row.motif), 1)).collect()
+            found.rows().iter().map(|row| cell(row.example, row.motif, 1)).collect()
         }
     };
     (motifs, cells)

@@ -7,37 +7,43 @@ use super::avx2::Avx2;
 /// The most outputs of a block.
 const WIDEST: usize = 32;
 
-/// The density of the sum of a value of one density and one of another; neither is empty.
-///
-/// Each sum runs over ascending values of the first without fused operations, as the peer's do, for every
-/// instruction set.
-pub(super) fn convolve(density: &[f64], single: &[f64]) -> Vec<f64> {
-    let mut out = vec![0.0; density.len() + single.len() - 1];
-    let terms = Terms::new(density, single);
-    #[cfg(target_arch = "x86_64")]
-    if let Some(avx2) = Avx2::detect() {
-        avx2.convolve(&terms, &mut out);
-        return out;
-    }
-    blocks::<16>(&terms, &mut out);
-    out
-}
-
 /// A density between zeros, and the values of the other one that are not 0.
 pub(super) struct Terms {
     padded: Vec<f64>,
     /// Where in the padded density the terms of the first output begin, and what they are multiplied by; ascending.
     factors: Vec<(usize, f64)>,
+    /// Zeros on each side.
+    edge: usize,
 }
 
 impl Terms {
-    fn new(density: &[f64], single: &[f64]) -> Self {
+    /// Terms of sums with a value of this density, which is not empty.
+    pub(super) fn new(single: &[f64]) -> Self {
         let edge = single.len() - 1;
-        // What is added to an output is +0 where the padding is, which changes no sum.
-        let mut padded = vec![0.0; edge + density.len() + edge + WIDEST];
-        padded[edge..edge + density.len()].copy_from_slice(density);
         let factors = single.iter().enumerate().rev().filter(|(_, factor)| **factor != 0.0);
-        Self { padded, factors: factors.map(|(j, factor)| (edge - j, *factor)).collect() }
+        Self { padded: Vec::new(), factors: factors.map(|(j, factor)| (edge - j, *factor)).collect(), edge }
+    }
+
+    /// Makes the density of a value that of its sum with one more.
+    ///
+    /// Each sum runs over ascending values of the first without fused operations, as the peer's do, for every
+    /// instruction set.
+    pub(super) fn convolve(&mut self, density: &mut Vec<f64>) {
+        self.fill(density);
+        density.resize(density.len() + self.edge, 0.0);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = Avx2::detect() {
+            return avx2.convolve(self, density);
+        }
+        blocks::<16>(self, density);
+    }
+
+    fn fill(&mut self, density: &[f64]) {
+        // What is added to an output is +0 where the padding is, which changes no sum.
+        self.padded.clear();
+        self.padded.resize(self.edge, 0.0);
+        self.padded.extend_from_slice(density);
+        self.padded.resize(self.padded.len() + self.edge + WIDEST, 0.0);
     }
 }
 
@@ -81,9 +87,11 @@ mod tests {
             single in prop::collection::vec(prop_oneof![Just(0.0), 0.0..1.0_f64], 1..100),
         ) {
             let expected = slow(&density, &single);
-            prop_assert_eq!(&convolve(&density, &single), &expected);
-            let terms = Terms::new(&density, &single);
-            let mut out = vec![0.0; expected.len()];
+            let mut terms = Terms::new(&single);
+            let mut out = density.clone();
+            terms.convolve(&mut out);
+            prop_assert_eq!(&out, &expected);
+            out.fill(0.0);
             blocks::<16>(&terms, &mut out);
             prop_assert_eq!(&out, &expected);
             #[cfg(target_arch = "x86_64")]

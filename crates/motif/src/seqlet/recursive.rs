@@ -138,17 +138,19 @@ impl<T: AttributionValue> SeqletCaller<T> {
         if candidates.is_empty() {
             return Vec::new();
         }
-        let sums = prefix_sums(track);
         let mut used = vec![false; track.len()];
         let mut seqlets = Vec::new();
         for (length, mut spans) in candidates.into_iter().enumerate().rev() {
             let length = length + self.options.min_length;
+            // What is used is no shorter than the span: it holds an end of whatever it overlaps.
+            let is_free = |used: &[bool], start: usize| !used[start] && !used[start + length - 1];
+            spans.retain(|span| is_free(&used, span.start));
             spans.sort_unstable_by(|a, b| a.prefix.total_cmp(&b.prefix).then(a.start.cmp(&b.start)));
             for Candidate { start, own, .. } in spans {
-                let span = start..start + length;
-                if used[span.clone()].contains(&true) {
+                if !is_free(&used, start) {
                     continue;
                 }
+                let span = start..start + length;
                 used[span.clone()].fill(true);
                 let from = span.start.saturating_sub(self.options.flanks);
                 let to = (span.end + self.options.flanks).min(track.len());
@@ -156,7 +158,7 @@ impl<T: AttributionValue> SeqletCaller<T> {
                     example,
                     start: from as u32,
                     end: to as u32,
-                    attribution: sums[to] - sums[from],
+                    attribution: track[from..to].iter().map(|value| value.widened()).sum(),
                     p_value: own,
                 });
             }
@@ -226,18 +228,6 @@ fn starts_from(least: u32, bins: &[u32], length: usize) -> Vec<usize> {
         }
     }
     starts
-}
-
-/// The sum of everything before each position, and of all at the end.
-fn prefix_sums<T: AttributionValue>(track: &[T]) -> Vec<f64> {
-    let mut sums = Vec::with_capacity(track.len() + 1);
-    sums.push(0.0);
-    let mut sum = 0.0;
-    sums.extend(track.iter().map(|&value| {
-        sum += value.widened();
-        sum
-    }));
-    sums
 }
 
 #[cfg(test)]

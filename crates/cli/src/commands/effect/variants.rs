@@ -1,37 +1,34 @@
 //! `cistron effect variants`.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write;
+mod background;
+mod calibrated;
+mod part;
+mod sink;
+
+pub(crate) use part::merge;
+
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use cistron::effects::{
-    EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions, VariantScore, VariantScorer,
-};
+use cistron::effects::{EnsembleOrder, IndelMode, Statistic, VariantOptions, VariantScore, VariantScorer};
 use cistron::encode::{Reduce, SequenceModel};
+use cistron::genome::text::TextReader;
 use cistron::genome::{open_reference, vcf};
 use cistron::models::{LoadedModel, load_model};
-use cistron::{Anchor, Observer, VariantRow, VariantStatus, Warning};
+use cistron::{Shard, VariantRow};
 use clap::{Args, ValueEnum};
 
 use super::option_error;
+use super::tally::{MismatchArg, Tally};
 use crate::context::{Context, usage};
-use crate::input::{GenomeArgs, OutputsArgs};
+use crate::input::{AnchorArg, GenomeArgs, OutputsArgs};
 use crate::output::Output;
+use background::Background;
+use calibrated::{Calibrated, Layout};
+use sink::Sink;
 
-/// Rows that are scored at a time.
-const AT_ONCE: usize = 1 << 14;
-
-/// What is added to the INFO of a VCF, and how it is described.
-const ADDED: [(&str, &str); 3] = [
-    ("CISTRON_STATUS", "Number=A,Type=String,Description=\"What cistron made of the allele\""),
-    ("CISTRON_MAX", "Number=A,Type=Float,Description=\"Largest mean size of a difference over tracks\""),
-    (
-        "CISTRON",
-        "Number=.,Type=String,Description=\"Scores as alternate allele, from 0|track|statistic|value; other characters in \
-         tracks as percent and two digits\"",
-    ),
-];
+/// Records of a block, which are scored at a time.
+const BLOCK: usize = 1 << 14;
 
 #[derive(Args)]
 pub(crate) struct VariantsArgs {
@@ -81,6 +78,13 @@ pub(crate) struct VariantsArgs {
     /// What is added to both sides of a ratio
     #[arg(long, value_name = "X", default_value_t = 1e-6)]
     pseudocount: f64,
+    /// Say how rare each difference is: among so many dinucleotide shuffles of what is around each variant, such as
+    /// shuffles:20, or among the variants of a VCF that are thought to do nothing
+    #[arg(long, value_name = "shuffles:N|VCF")]
+    background: Option<Background>,
+    /// Score part I of N of the records, I from 0, into FILE.part-I-of-N
+    #[arg(long, value_name = "I/N", requires_all = ["output", "vcf"])]
+    shard: Option<Shard>,
     #[command(flatten)]
     outputs: OutputsArgs,
     /// Sequences of a prediction
@@ -91,13 +95,6 @@ pub(crate) struct VariantsArgs {
     /// Output: a table, or with --vcf a name that ends in .vcf or .vcf.gz [default: the table on standard output]
     #[arg(long, short, value_name = "TSV|VCF")]
     output: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum AnchorArg {
-    #[default]
-    Half,
-    HalfMinusOne,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -120,28 +117,12 @@ enum EnsembleArg {
     Scores,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum MismatchArg {
-    /// Nothing is scored
-    #[default]
-    Error,
-    /// The variant is not scored
-    Skip,
-    /// It is scored with the genome's allele as the reference
-    Warn,
-    /// If the genome has the alternate allele, the alleles change places
-    Swap,
-}
-
 impl VariantsArgs {
     fn options(&self, model: &dyn SequenceModel) -> anyhow::Result<VariantOptions> {
         let readout = self.outputs.of(model, Reduce::Keep)?;
         Ok(VariantOptions {
             width: self.width,
-            anchor: match self.anchor {
-                AnchorArg::Half => Anchor::Half,
-                AnchorArg::HalfMinusOne => Anchor::HalfMinusOne,
-            },
+            anchor: self.anchor.into(),
             indel: match self.indel {
                 IndelArg::Left => IndelMode::Left,
                 IndelArg::Right => IndelMode::Right,
@@ -154,12 +135,7 @@ impl VariantsArgs {
                 EnsembleArg::Predictions => EnsembleOrder::Predictions,
                 EnsembleArg::Scores => EnsembleOrder::Scores,
             },
-            on_mismatch: match self.on_mismatch {
-                MismatchArg::Error => OnMismatch::Error,
-                MismatchArg::Skip => OnMismatch::Skip,
-                MismatchArg::Warn => OnMismatch::Warn,
-                MismatchArg::Swap => OnMismatch::Swap,
-            },
+            on_mismatch: self.on_mismatch.into(),
             statistics: self.statistics.clone(),
             pseudocount: self.pseudocount,
             readout: Some(readout),
@@ -178,209 +154,118 @@ impl VariantsArgs {
         }
         Ok(wanted)
     }
+
+    /// What is read twice can be no pipe.
+    fn check_input(&self) -> anyhow::Result<()> {
+        let is_pipe = self.vcf.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        if is_pipe && (self.shard.is_some() || self.background.is_some()) {
+            return Err(usage("standard input can be read once only, expected a file for --vcf"));
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn variants(args: &VariantsArgs, context: &Context) -> anyhow::Result<()> {
     let wants_vcf = args.wants_vcf()?;
+    args.check_input()?;
     let loaded = args.models.iter().map(load_model).collect::<Result<Vec<LoadedModel>, _>>()?;
     let models: Vec<&dyn SequenceModel> = loaded.iter().map(|loaded| &*loaded.model).collect();
     let Some(first) = models.first() else { return Err(usage("no model was given")) };
     let genome = open_reference(&args.fasta, args.genome.max_memory)?;
     let scorer = VariantScorer::new(&*genome, &models, args.options(*first)?).map_err(option_error)?;
-    let mut tally = Tally::default();
-    let run = context.run();
-    run.observer.begin("variants", None);
-    let score = |rows: &[VariantRow]| -> anyhow::Result<Vec<VariantScore>> { Ok(scorer.score(rows, run)?) };
-    match &args.vcf {
-        None => {
-            let scores = score(&args.variants)?;
-            let mut table = Table::open(args, &scorer, context)?;
-            for (row, one) in args.variants.iter().zip(&scores) {
-                tally.add(one);
-                table.write(row, one)?;
+    let layout = Layout::of(&scorer, args.statistics.len(), wants_vcf);
+    let task = Task { args, scorer: &scorer, layout, context };
+    if let Some(shard) = args.shard {
+        return part::write(&task, shard);
+    }
+    let calibration = background::calibrate(&task)?;
+    let output = Output::open(args.output.as_ref(), context)?;
+    task.write(Calibrated::new(output, &task.layout, calibration), 0..u64::MAX)?.into_inner().commit()
+}
+
+/// What a run scores, and with what.
+struct Task<'a> {
+    args: &'a VariantsArgs,
+    scorer: &'a VariantScorer<'a>,
+    layout: Layout,
+    context: &'a Context,
+}
+
+/// Records of a VCF, none of variants given by themselves, and their rows.
+struct Block {
+    records: Vec<vcf::Record>,
+    rows: Vec<VariantRow>,
+}
+
+impl Task<'_> {
+    /// Scores the rows of some blocks and writes them, with a header; warns of those that are not scored.
+    fn write<W: std::io::Write>(&self, output: W, range: Range<u64>) -> anyhow::Result<W> {
+        let mut blocks = self.blocks(range)?;
+        let mut sink = Sink::open(output, self, blocks.header())?;
+        let mut tally = Tally::default();
+        let run = self.context.run();
+        run.observer.begin("variants", None);
+        while let Some(block) = blocks.next()? {
+            let scores: Vec<VariantScore> = self.scorer.score(&block.rows, run)?;
+            for score in &scores {
+                tally.add(score.status, score.mismatch);
             }
-            table.output.commit()?;
+            sink.write(&block, &scores)?;
         }
-        Some(path) => {
-            let mut records = vcf::Reader::open(path)?;
-            let mut sink = if wants_vcf {
-                let output = Output::open(args.output.as_ref(), context)?;
-                Sink::Vcf(vcf::Writer::new(output, records.header(), &ADDED)?, Names::of(&scorer, args))
-            } else {
-                Sink::Table(Table::open(args, &scorer, context)?)
-            };
-            loop {
-                let block: Vec<vcf::Record> = records.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
-                if block.is_empty() {
-                    break;
-                }
-                let rows: Vec<VariantRow> = block.iter().flat_map(vcf::Record::rows).collect();
-                let scores = score(&rows)?;
-                for one in &scores {
-                    tally.add(one);
-                }
-                sink.write(&block, &rows, &scores)?;
-            }
-            sink.commit()?;
-        }
-    }
-    run.observer.end();
-    tally.warn(context);
-    Ok(())
-}
-
-/// How many rows came to what.
-#[derive(Default)]
-struct Tally {
-    unscored: BTreeMap<VariantStatus, u64>,
-    mismatches: u64,
-}
-
-impl Tally {
-    fn add(&mut self, score: &VariantScore) {
-        if score.status == VariantStatus::Ok {
-            self.mismatches += u64::from(score.mismatch);
-        } else {
-            *self.unscored.entry(score.status).or_default() += 1;
-        }
+        run.observer.end();
+        tally.warn("variants", self.context);
+        Ok(sink.into_inner())
     }
 
-    fn warn(&self, context: &Context) {
-        for (status, n) in &self.unscored {
-            context.progress.warn(Warning::new(*n, format!("variants not scored: {status}")));
-        }
-        if self.mismatches > 0 {
-            let what = "variants scored though the genome has another reference allele";
-            context.progress.warn(Warning::new(self.mismatches, what));
+    fn blocks(&self, range: Range<u64>) -> anyhow::Result<Blocks> {
+        match &self.args.vcf {
+            Some(path) => Blocks::open(path, range),
+            None => Ok(Blocks::Given(Some(self.args.variants.clone()))),
         }
     }
 }
 
-/// Where scores of records go.
-enum Sink {
-    Table(Table),
-    Vcf(vcf::Writer<Output>, Names),
+/// Rows, a block at a time.
+enum Blocks {
+    /// Variants given by themselves, one block.
+    Given(Option<Vec<VariantRow>>),
+    /// Those of a range of a file's blocks, of which so many were read.
+    File(vcf::Reader<TextReader>, Range<u64>, u64),
 }
 
-impl Sink {
-    fn write(
-        &mut self,
-        records: &[vcf::Record],
-        rows: &[VariantRow],
-        scores: &[VariantScore],
-    ) -> anyhow::Result<()> {
-        let mut pairs = rows.iter().zip(scores);
+impl Blocks {
+    fn open(path: &Path, range: Range<u64>) -> anyhow::Result<Self> {
+        Ok(Self::File(vcf::Reader::open(path)?, range, 0))
+    }
+
+    fn header(&self) -> Option<&vcf::Header> {
         match self {
-            Self::Table(table) => pairs.try_for_each(|(row, score)| table.write(row, score)),
-            Self::Vcf(writer, names) => {
-                for record in records {
-                    let n = record.rows().count();
-                    let own: Vec<&VariantScore> = pairs.by_ref().take(n).map(|(_, score)| score).collect();
-                    let entries = names.entries(&own);
-                    let entries: Vec<(&str, &str)> = ADDED
-                        .iter()
-                        .zip(&entries)
-                        .filter(|(_, text)| !text.is_empty())
-                        .map(|((name, _), text)| (*name, &**text))
-                        .collect();
-                    writer.write(record, &entries)?;
-                }
-                Ok(())
-            }
+            Self::Given(_) => None,
+            Self::File(records, ..) => Some(records.header()),
         }
     }
 
-    fn commit(self) -> anyhow::Result<()> {
-        match self {
-            Self::Table(table) => table.output.commit(),
-            Self::Vcf(writer, _) => writer.into_inner().commit(),
-        }
-    }
-}
-
-/// A row for each alternate allele.
-struct Table {
-    output: Output,
-    /// Cells after the status.
-    n: usize,
-}
-
-impl Table {
-    fn open(args: &VariantsArgs, scorer: &VariantScorer<'_>, context: &Context) -> anyhow::Result<Self> {
-        let mut columns = scorer.columns();
-        if args.models.len() > 1 {
-            let deviations: Vec<String> = columns.iter().map(|column| format!("{column}_sd")).collect();
-            columns.extend(deviations);
-        }
-        let mut output = Output::open(args.output.as_ref(), context)?;
-        writeln!(output, "chrom\tpos\tid\tref\talt\talt_index\tstatus\t{}", columns.join("\t"))?;
-        Ok(Self { output, n: columns.len() })
-    }
-
-    fn write(&mut self, row: &VariantRow, score: &VariantScore) -> anyhow::Result<()> {
-        let VariantRow { contig, position, id, reference, alternate, alt_index } = row;
-        let id = id.as_deref().unwrap_or(".");
-        write!(
-            self.output,
-            "{contig}\t{position}\t{id}\t{reference}\t{alternate}\t{alt_index}\t{}",
-            score.status
-        )?;
-        let mut numbers = score.numbers.iter().chain(&score.deviations);
-        for _ in 0..self.n {
-            match numbers.next() {
-                Some(number) => write!(self.output, "\t{number}")?,
-                None => write!(self.output, "\t")?,
-            }
-        }
-        Ok(writeln!(self.output)?)
-    }
-}
-
-/// Track and statistic of each number but the last, as they may stand in INFO.
-struct Names(Vec<String>);
-
-impl Names {
-    fn of(scorer: &VariantScorer<'_>, args: &VariantsArgs) -> Self {
-        let statistics = ["ref", "alt", "diff"].into_iter().chain(args.statistics.iter().map(|it| it.name()));
-        let statistics: Vec<&str> = statistics.collect();
-        let of_track = |track: &std::sync::Arc<str>| {
-            let track = escaped(track);
-            statistics.iter().map(move |statistic| format!("{track}|{statistic}")).collect::<Vec<_>>()
+    fn next(&mut self) -> anyhow::Result<Option<Block>> {
+        let (records, range, next) = match self {
+            Self::Given(rows) => return Ok(rows.take().map(|rows| Block { records: Vec::new(), rows })),
+            Self::File(records, range, next) => (records, range, next),
         };
-        Self(scorer.tracks().iter().flat_map(of_track).collect())
-    }
-
-    /// The texts of [`ADDED`] for the alternate alleles of a record; empty ones are left out.
-    fn entries(&self, scores: &[&VariantScore]) -> [String; 3] {
-        let join = |text: &dyn Fn(&VariantScore) -> String| {
-            scores.iter().map(|score| text(score)).collect::<Vec<_>>().join(",")
-        };
-        let statuses = join(&|score| score.status.to_string());
-        let most = join(&|score| score.numbers.last().map_or(".".to_owned(), ToString::to_string));
-        let mut all = String::new();
-        for (alt_index, score) in scores.iter().enumerate() {
-            for (name, number) in self.0.iter().zip(&score.numbers) {
-                let comma = if all.is_empty() { "" } else { "," };
-                // Writing to a text cannot fail.
-                let _ = write!(all, "{comma}{alt_index}|{name}|{number}");
+        while *next < range.end {
+            let block: Vec<vcf::Record> = records.by_ref().take(BLOCK).collect::<Result<_, _>>()?;
+            *next += 1;
+            if block.is_empty() {
+                break;
+            }
+            if range.contains(&(*next - 1)) {
+                let rows = block.iter().flat_map(vcf::Record::rows).collect();
+                return Ok(Some(Block { records: block, rows }));
             }
         }
-        [statuses, most, all]
+        Ok(None)
     }
 }
 
-/// With every character that has a meaning in INFO as percent and two hexadecimal digits.
-fn escaped(track: &str) -> String {
-    let mut text = String::new();
-    for character in track.chars() {
-        if matches!(character, ';' | ',' | '=' | '|' | '%' | ':') || character.is_whitespace() {
-            let mut bytes = [0; 4];
-            for byte in character.encode_utf8(&mut bytes).bytes() {
-                let _ = write!(text, "%{byte:02X}");
-            }
-        } else {
-            text.push(character);
-        }
-    }
-    text
+/// The number of records of a VCF.
+fn count_records(path: &Path) -> anyhow::Result<usize> {
+    vcf::Reader::open(path)?.try_fold(0, |n, record| Ok(record.map(|_| n + 1)?))
 }

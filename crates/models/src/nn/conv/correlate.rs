@@ -10,20 +10,22 @@ use super::super::tensor::RawResult;
 
 /// The output positions that one thread works on at a time.
 const TILE: usize = 1024;
+/// The same where functions of a tile's values follow, which should still be near.
+const SMALL_TILE: usize = 256;
 /// Into so many sums the work on a weight gradient is split at most, whatever the number of threads.
 const PARTS: usize = 8;
 
 /// Positions of channels, as a correlation sees them: with zeros around and, where stretched, between them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rows<'a, T> {
+pub(in super::super) struct Rows<'a, T> {
     /// (B, length, channels).
-    pub(super) values: &'a [T],
-    pub(super) length: usize,
-    pub(super) channels: usize,
+    pub(in super::super) values: &'a [T],
+    pub(in super::super) length: usize,
+    pub(in super::super) channels: usize,
     /// The distance of neighbouring positions once zeros are put between them.
-    pub(super) stretch: usize,
+    pub(in super::super) stretch: usize,
     /// The number of zeros before the first position; below 0 that many positions are left out.
-    pub(super) before: isize,
+    pub(in super::super) before: isize,
 }
 
 impl<T: Real> Rows<'_, T> {
@@ -56,19 +58,19 @@ impl<T: Real> Rows<'_, T> {
 
 /// The taps of a correlation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Taps {
-    pub(super) count: usize,
-    pub(super) dilation: usize,
-    pub(super) groups: usize,
+pub(in super::super) struct Taps {
+    pub(in super::super) count: usize,
+    pub(in super::super) dilation: usize,
+    pub(in super::super) groups: usize,
     /// Channels in and out, of all groups together.
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
+    pub(in super::super) inputs: usize,
+    pub(in super::super) outputs: usize,
 }
 
 /// A matrix product that is a part of a correlation: `width` values of the rows from `offset` on with the packed
 /// weights from `row` on make the outputs of a group.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+pub(in super::super) struct Part {
     offset: usize,
     width: usize,
     row: usize,
@@ -85,12 +87,12 @@ impl Taps {
     }
 
     /// The positions from the first tap to the last.
-    const fn span(&self) -> usize {
+    pub(in super::super) const fn span(&self) -> usize {
         (self.count - 1) * self.dilation + 1
     }
 
     /// All taps at once where they lie side by side, else each by itself.
-    fn parts(&self) -> Vec<Part> {
+    pub(in super::super) fn parts(&self) -> Vec<Part> {
         let width = self.group_inputs();
         if self.dilation == 1 && self.groups == 1 {
             return vec![Part { offset: 0, width: self.count * width, row: 0, group: 0 }];
@@ -105,7 +107,7 @@ impl Taps {
     }
 
     /// Weights (outputs, inputs of a group, taps) as (group, tap, input) rows of a group's outputs.
-    pub(super) fn packed<T: Real>(&self, weights: &[T]) -> Vec<T> {
+    pub(in super::super) fn packed<T: Real>(&self, weights: &[T]) -> Vec<T> {
         let (inputs, outputs) = (self.group_inputs(), self.group_outputs());
         let mut packed = vec![T::zero(); weights.len()];
         self.for_each_weight(|i, (group, output, input, tap)| {
@@ -115,7 +117,7 @@ impl Taps {
     }
 
     /// Writes packed weights as (outputs, inputs of a group, taps).
-    pub(super) fn unpack<T: Real>(&self, packed: &[T], weights: &mut [T]) {
+    pub(in super::super) fn unpack<T: Real>(&self, packed: &[T], weights: &mut [T]) {
         let (inputs, outputs) = (self.group_inputs(), self.group_outputs());
         self.for_each_weight(|i, (group, output, input, tap)| {
             weights[i] = packed[((group * self.count + tap) * inputs + input) * outputs + output];
@@ -124,7 +126,7 @@ impl Taps {
 
     /// Weights (inputs, outputs of a group, taps) of the correlation that this one undoes, packed for this one: taps
     /// in reverse.
-    pub(super) fn packed_reverse<T: Real>(&self, weights: &[T]) -> Vec<T> {
+    pub(in super::super) fn packed_reverse<T: Real>(&self, weights: &[T]) -> Vec<T> {
         let (inputs, outputs) = (self.group_inputs(), self.group_outputs());
         let undone = Self { inputs: self.outputs, outputs: self.inputs, ..*self };
         let mut packed = vec![T::zero(); weights.len()];
@@ -152,18 +154,18 @@ impl Taps {
 }
 
 /// `out[b, p, ·] = Σ over taps t: rows[b, p · step + t · dilation, ·] · weights[t]`.
-pub(super) struct Correlation<'a, T> {
-    pub(super) rows: Rows<'a, T>,
-    pub(super) step: usize,
-    pub(super) taps: Taps,
+pub(in super::super) struct Correlation<'a, T> {
+    pub(in super::super) rows: Rows<'a, T>,
+    pub(in super::super) step: usize,
+    pub(in super::super) taps: Taps,
     /// Packed.
-    pub(super) weights: &'a [T],
-    pub(super) out_length: usize,
+    pub(in super::super) weights: &'a [T],
+    pub(in super::super) out_length: usize,
 }
 
 impl<T: Real> Correlation<'_, T> {
     /// Writes (B, `out_length`, outputs).
-    pub(super) fn run(&self, out: &mut [T]) -> RawResult<()> {
+    pub(in super::super) fn run(&self, out: &mut [T]) -> RawResult<()> {
         let (width, parts) = (self.taps.outputs, self.taps.parts());
         if out.is_empty() {
             return Ok(());
@@ -181,6 +183,25 @@ impl<T: Real> Correlation<'_, T> {
             return work(&mut Vec::new(), tile);
         }
         tiles.par_iter_mut().try_for_each_init(Vec::new, work)
+    }
+
+    /// Writes (`out_length`, outputs) of the first item on this thread, a tile at a time: each begins with a row of
+    /// numbers and ends with a function of its values.
+    pub(in super::super) fn run_first(
+        &self,
+        parts: &[Part],
+        start: &[T],
+        out: &mut [T],
+        buffer: &mut Vec<T>,
+        finish: impl Fn(&mut [T]),
+    ) -> RawResult<()> {
+        let width = self.taps.outputs;
+        for (tile, out) in out.chunks_mut(SMALL_TILE * width).enumerate() {
+            out.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(start));
+            self.tile(parts, 0, tile * SMALL_TILE, out, buffer)?;
+            finish(out);
+        }
+        Ok(())
     }
 
     fn tile(
@@ -213,7 +234,7 @@ fn seen_by<'a, T>(part: &Part, rows: &'a [T], count: usize, step: usize) -> RawR
 }
 
 /// The gradient by the weights, packed: `Σ over b, p: rows[b, p · step + t · dilation, ·]ᵀ · gradient[b, p, ·]`.
-pub(super) fn weight_sums<T: Real>(
+pub(in super::super) fn weight_sums<T: Real>(
     rows: &Rows<'_, T>,
     step: usize,
     taps: Taps,
