@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use cistron_core::Region;
-use cistron_genome::bigwig::{BigWig, BinOptions, Statistic};
+use cistron_core::{Contig, Region};
+use cistron_genome::bigwig::{BigWig, BinOptions, Statistic, Writer};
 use flate2::{Compression, write::ZlibEncoder};
 use proptest::prelude::*;
 
@@ -350,4 +350,118 @@ fn threads_share_a_file() {
             assert_eq!(thread.join().unwrap(), alone);
         }
     });
+}
+
+/// Intervals of three contigs, some of which may be missing.
+fn intervals() -> impl Strategy<Value = Vec<(usize, u32, u32, f32)>> {
+    prop::collection::vec((0_usize..3, 1_u32..40, 1_u32..30, -4_i32..9), 0..80).prop_map(|steps| {
+        let mut rows: Vec<(usize, u32, u32, f32)> = Vec::new();
+        let mut sorted = steps;
+        sorted.sort_by_key(|step| step.0);
+        for (contig, gap, width, value) in sorted {
+            let last = rows.last().filter(|last| last.0 == contig).map_or(0, |last| last.2);
+            rows.push((contig, last + gap - 1, last + gap - 1 + width, value as f32));
+        }
+        rows
+    })
+}
+
+fn contig(name: String, length: u64) -> Contig {
+    Contig { name: name.into(), length }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_reads_back(rows in intervals()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.bw");
+        let names = ["z", "chr1", "a"];
+        let contigs = names.map(|name| contig(name.into(), 8000));
+        let mut writer = Writer::create(&path, &contigs).unwrap();
+        for &(contig, start, end, value) in &rows {
+            writer.write(names[contig], start, end, value).unwrap();
+        }
+        writer.finish().unwrap();
+        let track = BigWig::open(&path).unwrap();
+        prop_assert_eq!(track.contigs(), &contigs);
+        let (mut sum, mut covered) = (0.0, 0);
+        for (index, name) in names.into_iter().enumerate() {
+            let region = Region::new(name, 0, 8000).unwrap();
+            let found = track.intervals(&region).unwrap();
+            let found: Vec<_> = found.into_iter().map(|it| (index, it.start, it.end, it.value)).collect();
+            let of_contig: Vec<_> = rows.iter().copied().filter(|row| row.0 == index).collect();
+            prop_assert_eq!(&found, &of_contig);
+            let (mut zoomed, mut exact) = ([0.0], 0.0);
+            for (_, start, end, value) in of_contig {
+                exact += f64::from(end - start) * f64::from(value);
+                covered += u64::from(end - start);
+            }
+            let empty = found.is_empty();
+            track.statistic_from_zoom_into(&region, Statistic::Sum, &mut zoomed).unwrap();
+            // Whole records of whole numbers: nothing is rounded.
+            prop_assert!(zoomed[0] == exact || zoomed[0].is_nan() && empty, "{} {exact}", zoomed[0]);
+            sum += exact;
+        }
+        let summary = track.summary().unwrap();
+        prop_assert_eq!((summary.sum, summary.covered), (sum, covered));
+        let reductions = track.zoom_reductions();
+        prop_assert!(reductions.windows(2).all(|pair| pair[1] == 4 * pair[0]));
+    }
+}
+
+#[test]
+fn trees_of_several_levels_are_written_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.bw");
+    // More contigs and blocks than a node holds.
+    let contigs: Vec<Contig> = (0..70_000).map(|i| contig(format!("c{i}"), 2000 - i % 3)).collect();
+    let mut writer = Writer::create(&path, &contigs).unwrap();
+    for (i, contig) in contigs.iter().enumerate().step_by(7) {
+        writer.write(&contig.name, 5, 9, i as f32).unwrap();
+    }
+    writer.finish().unwrap();
+    let track = BigWig::open(&path).unwrap();
+    assert_eq!(track.contigs(), contigs);
+    for i in [0, 7, 8, 255, 256 * 7, 65_534, 69_993, 69_999] {
+        let values = track.values(&Region::new(&*contigs[i].name, 8, 10).unwrap()).unwrap();
+        assert_eq!((values[0] == i as f32, values[1].is_nan()), (i % 7 == 0, true), "{i}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.bw");
+    let two = [contig("a".into(), 100), contig("b".into(), 100)];
+    let refused = |rows: &[(&str, u32, u32)]| {
+        let mut writer = Writer::create(&path, &two).unwrap();
+        rows.iter()
+            .try_for_each(|(name, start, end)| writer.write(name, *start, *end, 1.0))
+            .unwrap_err()
+            .to_string()
+    };
+    for (rows, message) in [
+        (&[("c", 0, 1)][..], "found interval c:0-1, expected one of the file's contigs"),
+        (&[("a", 3, 3)], "found interval a:3-3, expected bases of a contig of 100"),
+        (&[("a", 3, 101)], "found interval a:3-101, expected bases of a contig of 100"),
+        (&[("a", 3, 9), ("a", 8, 10)], "found interval a:8-10, expected one behind a:9"),
+        (&[("b", 3, 9), ("a", 8, 10)], "found interval a:8-10, expected one behind b:9"),
+    ] {
+        assert_eq!(refused(rows), message);
+    }
+    let message = "contig `` of 5 bases, expected names of their own and at most 4294967295 bases";
+    assert_eq!(Writer::create(&path, &[contig(String::new(), 5)]).unwrap_err().to_string(), message);
+    assert!(Writer::create(&path, &[two[0].clone(), two[0].clone()]).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Without any interval, and with none but NaN.
+    Writer::create(&path, &two).unwrap().finish().unwrap();
+    assert!(BigWig::open(&path).unwrap().intervals(&Region::new("a", 0, 100).unwrap()).unwrap().is_empty());
+    let mut writer = Writer::create(&path, &two).unwrap();
+    writer.write("b", 0, 5, f32::NAN).unwrap();
+    writer.finish().unwrap();
+    let track = BigWig::open(&path).unwrap();
+    assert!(track.values(&Region::new("b", 0, 2).unwrap()).unwrap()[0].is_nan());
+    assert_eq!(track.summary().map(|summary| (summary.covered, summary.min)), Some((0, 0.0)));
 }

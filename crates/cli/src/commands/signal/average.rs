@@ -17,6 +17,7 @@ use crate::input::region_error;
 use crate::output::{Number, Output, check_free};
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct AverageArgs {
     /// Tracks, bigWig
     #[arg(value_name = "BW", required = true)]
