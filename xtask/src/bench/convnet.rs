@@ -21,15 +21,18 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
         let (mut ours, mut theirs) = (release(workspace, "convnet")?, peers.script("convnet.py"));
         ours.arg(task).env("RAYON_NUM_THREADS", "1");
         theirs.arg(task);
-        let contenders =
-            vec![Contender { name: "cistron", command: ours }, Contender { name: "PyTorch", command: theirs }];
+        let contenders = vec![
+            Contender { name: "cistron", command: ours },
+            Contender { name: "PyTorch", command: theirs },
+        ];
         let series = race(contenders, runs)?;
         let (ours, theirs) = (times(&series[0])?, times(&series[1])?);
         ensure!(ours.keys().eq(theirs.keys()), "the two did not run the same cases");
         let (name, seconds) = ours.first_key_value().context("no case was run")?;
         let peer = theirs.values().next().context("no case was run")?;
         let what = format!("CPU of {name}: {:.1} ms beside {:.1} ms", 1e3 * seconds, 1e3 * peer);
-        let memory = format!("memory: {:.0} MB beside {:.0} MB", series[0].megabytes(), series[1].megabytes());
+        let memory =
+            format!("memory: {:.0} MB beside {:.0} MB", series[0].megabytes(), series[1].megabytes());
         let claims = vec![
             Claim::ratio(what, seconds / peer, AT_MOST),
             Claim::ratio(memory, series[0].megabytes() / series[1].megabytes(), AT_MOST),
