@@ -250,3 +250,31 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
     let ran = bench.run("effect motifs two.jaspar --sequences odd.fa");
     assert!(ran.stderr.contains("odd.fa: record `only` has no alternate after it"), "{}", ran.stderr);
 }
+
+#[test]
+fn variants_of_one_molecule_are_scored_together() {
+    let bench = Bench::new();
+    // The genome's chr1 has A at 9, C at 10, G at 11 and T at 12.
+    let both = cells(&bench.ok(&format!("{VARIANTS} --haplotype chr1:12_T>TAA,chr1:9_A>C")));
+    let one = cells(&bench.ok(&format!("{VARIANTS} --variant chr1:9:ACGT:CCGTAA")));
+    for (name, cell) in &one[0] {
+        let expected = if name == "id" { "chr1:12_T>TAA,chr1:9_A>C" } else { cell };
+        assert_eq!(both[0][name], expected, "{name}");
+    }
+    let rows = cells(&bench.ok(&format!("{VARIANTS} --variant chr1:9_A>C --haplotype chr1:9_A>C")));
+    assert_eq!(rows[0]["diff_logit"], rows[1]["diff_logit"]);
+    for (haplotype, expected) in [
+        ("chr1:9_A>C,chr2:3_G>A", "stand on different contigs"),
+        ("chr1:9_AC>A,chr1:10_C>G", "overlap"),
+        ("chr1:9_A>C,chr1:30_N>A", "spans 22 bases, expected at most 12, the width of a window"),
+        ("chr1:9_G>C", "the genome has `A`"),
+    ] {
+        let ran = bench.run(&format!("{VARIANTS} --haplotype {haplotype}"));
+        assert_eq!(ran.code, Some(1), "{haplotype}");
+        assert!(ran.stderr.contains(expected), "{haplotype}: {}", ran.stderr);
+    }
+    let ran = bench.run(&format!("{VARIANTS} --haplotype chr1:9_A>C,chr1:x"));
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let ran = bench.run(&format!("{VARIANTS} --haplotype chr1:9_A>C,chr3:5_A>C"));
+    assert_eq!(cells(&ran.stdout)[0]["status"], "contig_missing");
+}
