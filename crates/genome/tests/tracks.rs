@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use cistron_core::{Cancel, Contig, Region, Run};
-use cistron_genome::GenomeError;
 use cistron_genome::average::{AverageOptions, Digits, average};
 use cistron_genome::bigwig::{BigWig, BinOptions, Statistic, Writer};
+use cistron_genome::{GenomeError, bed, bigbed::BigBed};
 use flate2::{Compression, write::ZlibEncoder};
 use proptest::prelude::*;
 
@@ -506,4 +506,56 @@ fn means_do_not_depend_on_threads_and_stop_when_asked() {
     cancel.cancel();
     let run = Run { cancel: Some(&cancel), ..Run::default() };
     assert_eq!(runs(&run).unwrap_err().to_string(), "cancelled after 0 bases");
+}
+
+/// Rows by the table, and by the index.
+fn ask_bed(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bb");
+    std::fs::write(&path, bytes).unwrap();
+    let text = |error: GenomeError| error.to_string().replace(&path.display().to_string(), "x.bb");
+    let rows = bed::read(&path).map_err(text)?;
+    let file = BigBed::open(&path).map_err(text)?;
+    for contig in file.contigs() {
+        let region = Region::new(contig.name.clone(), 0, contig.length).unwrap();
+        file.entries(&region).map_err(text)?;
+    }
+    Ok(rows.iter().map(ToString::to_string).collect())
+}
+
+const TOY_BED: &[u8] = include_bytes!("data/toy.bb");
+
+#[test]
+fn every_cut_of_a_bigbed_file_is_an_error_or_harmless() {
+    let whole = ask_bed(TOY_BED).unwrap();
+    assert_eq!(whole.len(), 4);
+    let mut refused = 0;
+    for i in 0..50 {
+        match ask_bed(&TOY_BED[..TOY_BED.len() * i / 50]) {
+            // Without its first bytes it is no bigBed file, and without any byte an empty table.
+            Ok(rows) => assert!(rows == whole || rows.is_empty() && i == 0, "{i}"),
+            Err(error) => {
+                assert!(error.starts_with("x.bb:"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    // Zoom levels stand behind the data and are not read.
+    assert!(refused >= 30, "{refused}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damage_to_a_bigbed_file_breaks_nothing(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        let mut bytes = TOY_BED.to_vec();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = ask_bed(&bytes);
+    }
 }
