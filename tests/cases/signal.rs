@@ -178,8 +178,8 @@ fn bigbed_entries_are_those_of_the_peer() {
     let path = folder.join("g.bb");
     let expected = fs::read_to_string(folder.join("g.expected.bed")).unwrap();
     let rows = bed::read(&path).unwrap();
-    let written: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    assert_eq!(written, expected);
+    let written: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    assert_eq!(written, expected.lines().collect::<Vec<_>>());
     assert_eq!(rows[0].gapped_peak().unwrap().q_value, Some(11.54924));
     let file = BigBed::open(&path).unwrap();
     let queries = json(folder.join("queries.json"));

@@ -1,4 +1,4 @@
-//! Genome files to sequences and regions.
+//! Genome files to sequences, regions and signal.
 //!
 //! * [`fasta`]: random access to FASTA on disk ([`fasta::FastaFile`], plain or bgzip), the `.fai` index, whole
 //!   records in order, and a writer;

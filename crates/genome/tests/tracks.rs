@@ -4,8 +4,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use cistron_core::{Contig, Region};
+use cistron_core::{Cancel, Contig, Region, Run};
+use cistron_genome::average::{AverageOptions, Digits, average};
 use cistron_genome::bigwig::{BigWig, BinOptions, Statistic, Writer};
+use cistron_genome::{GenomeError, bed, bigbed::BigBed};
 use flate2::{Compression, write::ZlibEncoder};
 use proptest::prelude::*;
 
@@ -464,4 +466,96 @@ fn what_cannot_be_written_is_refused_and_leaves_nothing() {
     let track = BigWig::open(&path).unwrap();
     assert!(track.values(&Region::new("b", 0, 2).unwrap()).unwrap()[0].is_nan());
     assert_eq!(track.summary().map(|summary| (summary.covered, summary.min)), Some((0, 0.0)));
+}
+
+#[test]
+fn means_do_not_depend_on_threads_and_stop_when_asked() {
+    let starts: Vec<u32> = (0..100).map(|i| i * 9).collect();
+    let (_one, one) = opened(&track(PLAIN, &starts, 4, 7)).unwrap();
+    let (_two, two) = opened(&track(PLAIN, &starts[20..60], 9, 5)).unwrap();
+    let tracks = [one, two];
+    let options = AverageOptions { bin_size: 7, digits: Digits::All, ..AverageOptions::default() };
+    let runs = |run: &Run<'_>| {
+        let mut found = Vec::new();
+        average(&tracks, &options, run, &mut |it| {
+            found.push(it);
+            Ok::<(), GenomeError>(())
+        })
+        .map(|()| found)
+    };
+    let alone = runs(&Run::default()).unwrap();
+    assert!(alone.len() > 50);
+    // Base by base.
+    let bases: Vec<Vec<f32>> =
+        tracks.iter().map(|it| it.values(&Region::new("c", 0, 1000).unwrap()).unwrap()).collect();
+    let mut expected = vec![0.0; 1000];
+    for run in alone.iter().filter(|run| &*run.contig == "c") {
+        expected[run.start as usize..run.end as usize].fill(run.mean);
+    }
+    for bin in (0..1000).step_by(7) {
+        let end = (bin + 7).min(1000);
+        let mean = |bases: &Vec<f32>| {
+            let values = bases[bin..end].iter().map(|it| if it.is_nan() { 0.0 } else { f64::from(*it) });
+            values.sum::<f64>() / (end - bin) as f64
+        };
+        assert_eq!(expected[bin], bases.iter().map(mean).sum::<f64>() / 2.0, "{bin}");
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(pool.install(|| runs(&Run::default())).unwrap(), alone);
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let run = Run { cancel: Some(&cancel), ..Run::default() };
+    assert_eq!(runs(&run).unwrap_err().to_string(), "cancelled after 0 bases");
+}
+
+/// Rows by the table, and by the index.
+fn ask_bed(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bb");
+    std::fs::write(&path, bytes).unwrap();
+    let text = |error: GenomeError| error.to_string().replace(&path.display().to_string(), "x.bb");
+    let rows = bed::read(&path).map_err(text)?;
+    let file = BigBed::open(&path).map_err(text)?;
+    for contig in file.contigs() {
+        let region = Region::new(contig.name.clone(), 0, contig.length).unwrap();
+        file.entries(&region).map_err(text)?;
+    }
+    Ok(rows.iter().map(ToString::to_string).collect())
+}
+
+const TOY_BED: &[u8] = include_bytes!("data/toy.bb");
+
+#[test]
+fn every_cut_of_a_bigbed_file_is_an_error_or_harmless() {
+    let whole = ask_bed(TOY_BED).unwrap();
+    assert_eq!(whole.len(), 4);
+    let mut refused = 0;
+    for i in 0..50 {
+        match ask_bed(&TOY_BED[..TOY_BED.len() * i / 50]) {
+            // Without its first bytes it is no bigBed file, and without any byte an empty table.
+            Ok(rows) => assert!(rows == whole || rows.is_empty() && i == 0, "{i}"),
+            Err(error) => {
+                assert!(error.starts_with("x.bb:"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    // Zoom levels stand behind the data and are not read.
+    assert!(refused >= 30, "{refused}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damage_to_a_bigbed_file_breaks_nothing(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        let mut bytes = TOY_BED.to_vec();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = ask_bed(&bytes);
+    }
 }
