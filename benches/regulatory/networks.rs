@@ -45,12 +45,12 @@ impl Measures {
 /// How each network is trained.
 fn training() -> ConvNetTraining {
     ConvNetTraining {
-        epochs: 16,
+        epochs: 18,
         learning_rate: 2e-3,
-        patience: Some(4),
-        weight_decay: 0.05,
-        max_shift: 2,
-        average: Some(0.995),
+        patience: Some(5),
+        weight_decay: 0.1,
+        max_shift: 3,
+        average: Some(0.998),
         ..ConvNetTraining::default()
     }
 }

@@ -139,7 +139,9 @@ impl Edits {
         let mut letters = self.references[index].clone();
         let mut rows = self.rows("ins", index);
         rows.sort_by_key(|row| std::cmp::Reverse(row[1]));
-        rows.iter().for_each(|row| letters.insert(row[1], char::from(b"ACGT"[row[2]])));
+        for row in &rows {
+            letters.insert(row[1], char::from(b"ACGT"[row[2]]));
+        }
         letters
     }
 

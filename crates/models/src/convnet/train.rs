@@ -246,7 +246,10 @@ pub fn train_convnet(
         match options.average {
             None => fit(&mut trainee, &options.fitting(), folder, run),
             Some(share) => {
-                fit(&mut Averaged::new(trainee, parameters, share)?, &options.fitting(), folder, run)
+                let mut averaged = Averaged::new(trainee, parameters, share)?;
+                let report = fit(&mut averaged, &options.fitting(), folder, run)?;
+                averaged.finish()?;
+                Ok(report)
             }
         }
     })?;

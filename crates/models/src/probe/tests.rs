@@ -354,10 +354,10 @@ fn folders_are_models_by_their_config() {
     assert!(message().starts_with(&format!("{shown}: ")), "{}", message());
     let cases = [
         ("{", format!("{shown}: not sound JSON: EOF while parsing an object at line 1 column 1")),
-        ("{}", format!("{shown}: has no text `model_type`, expected probe")),
+        ("{}", format!("{shown}: has no text `model_type`, expected probe or convnet")),
         (
             r#"{"model_type":"vae"}"#,
-            format!("{shown}: model type `vae` is not supported by this version, expected probe"),
+            format!("{shown}: model type `vae` is not supported by this version, expected probe or convnet"),
         ),
         (
             r#"{"model_type":"probe"}"#,

@@ -13,13 +13,20 @@ pub(super) struct Averaged<'a, T> {
     /// What stays of the mean at each step, once many were made.
     share: f64,
     mean: Vec<(String, Vec<f32>)>,
+    /// Whether the network has the means of an earlier epoch.
+    is_set: bool,
 }
 
 impl<'a, T: Trainee> Averaged<'a, T> {
     pub(super) fn new(trainee: T, parameters: &'a Parameters, share: f64) -> Result<Self, ModelsError> {
         let mean = parameters.all().map(|(name, tensor)| Ok((name.to_owned(), tensor.to_f32()?)));
         let mean = mean.collect::<Result<_, ModelsError>>()?;
-        Ok(Self { trainee, parameters, share, mean })
+        Ok(Self { trainee, parameters, share, mean, is_set: false })
+    }
+
+    /// Leaves the means in the network, when training is over: those of the best epoch are there unless it was the last.
+    pub(super) fn finish(mut self) -> Result<(), ModelsError> {
+        if self.is_set { Ok(()) } else { self.exchange() }
     }
 
     /// Exchanges the numbers of the network with their means.
@@ -101,6 +108,7 @@ impl<T: Trainee> Trainee for Averaged<'_, T> {
     }
 
     fn set_weights(&mut self, weights: &Checkpoint) -> Result<(), ModelsError> {
+        self.is_set = true;
         self.trainee.set_weights(weights)
     }
 }
