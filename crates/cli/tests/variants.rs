@@ -230,9 +230,12 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 variants not scored: symbolic"), "{}", ran.stderr);
     let rows = cells(&ran.stdout);
-    let best = &rows[0];
-    assert_eq!([&*best["id"], &*best["motif_name"]], ["rs7", "M2 tt"]);
-    assert!((20..=22).contains(&best["position"].parse::<i32>().unwrap()), "{best:?}");
+    let gained = rows.iter().find(|row| row["motif_name"] == "M2 tt").unwrap();
+    assert_eq!([&*gained["id"], &*gained["strand"]], ["rs7", "+"]);
+    assert!((20..=21).contains(&gained["position"].parse::<i32>().unwrap()), "{gained:?}");
+    let change = |row: &HashMap<String, String>| row["change"].parse::<f64>().unwrap();
+    assert!(change(gained) > 0.0);
+    assert!(rows.windows(2).all(|pair| change(&pair[0]).abs() + 1e-6 >= change(&pair[1]).abs()));
     let given =
         cells(&bench.ok("effect motifs two.jaspar --fasta genome.fa --variant chr1:22_G>T --threshold 0.5"));
     assert_eq!((given.len(), &*given[0]["id"]), (rows.len(), "chr1:22:G:T"));
