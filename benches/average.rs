@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::path::Path;
 
 use benchmarks::cpu_seconds;
 use cistron_core::Run;
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tracks = files.iter().map(BigWig::open).collect::<Result<Vec<_>, _>>()?;
     let (options, run) = (AverageOptions::default(), Run::default());
     let mut runs = 0;
-    if output.ends_with(".bw") {
+    if Path::new(output).extension().is_some_and(|extension| extension == "bw") {
         let mut writer = Writer::create(output, &common_contigs(&tracks).0)?;
         average(&tracks, &options, &run, &mut |it: Average| {
             runs += 1;

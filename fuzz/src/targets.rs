@@ -30,9 +30,9 @@ const fn target(name: &'static str, corpus: fn() -> Vec<Vec<u8>>, check: fn(&[u8
 }
 
 #[cfg(feature = "checkpoint")]
-const N_TARGETS: usize = 18;
+const N_TARGETS: usize = 20;
 #[cfg(not(feature = "checkpoint"))]
-const N_TARGETS: usize = 17;
+const N_TARGETS: usize = 19;
 
 /// Everything that is fuzzed.
 pub const TARGETS: [Target; N_TARGETS] = [
@@ -50,6 +50,8 @@ pub const TARGETS: [Target; N_TARGETS] = [
     target("fai", || files("fai"), genome::fai),
     target("bed", || files("bed"), genome::bed),
     target("vcf", || files("vcf"), genome::vcf),
+    target("bigwig", || files("bigwig"), genome::bigwig),
+    target("bigbed", || files("bigbed"), genome::bigbed),
     target("sizes", || files("fai"), genome::sizes),
     target("npy", arrays::npy_corpus, arrays::npy),
     target("npz", arrays::npz_corpus, arrays::npz),

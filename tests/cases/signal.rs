@@ -9,8 +9,10 @@ use cistron::genome::average::{
 };
 use cistron::genome::bigbed::BigBed;
 use cistron::genome::bigwig::{BigWig, BinOptions, Statistic, Writer};
-use cistron::genome::{GenomeError, bed};
-use cistron::{Region, Run};
+use cistron::genome::{
+    ContigSplit, GenomeError, RegionSet, Split, TrackSet, Transform, WindowOptions, bed, target_windows,
+};
+use cistron::{Contig, Region, Run};
 use conformance::{data, golden};
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -176,8 +178,8 @@ fn bigbed_entries_are_those_of_the_peer() {
     let path = folder.join("g.bb");
     let expected = fs::read_to_string(folder.join("g.expected.bed")).unwrap();
     let rows = bed::read(&path).unwrap();
-    let written: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    assert_eq!(written, expected);
+    let written: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    assert_eq!(written, expected.lines().collect::<Vec<_>>());
     assert_eq!(rows[0].gapped_peak().unwrap().q_value, Some(11.54924));
     let file = BigBed::open(&path).unwrap();
     let queries = json(folder.join("queries.json"));
@@ -310,5 +312,52 @@ fn written_averages_are_those_that_the_peer_wrote() {
             let region = Region::new(contig.name.clone(), 0, contig.length).unwrap();
             assert_eq!(ours.intervals(&region).unwrap(), theirs.intervals(&region).unwrap());
         }
+    }
+}
+
+#[test]
+fn windows_of_peaks_and_their_parts_are_those_of_the_rule() {
+    let Some(folder) = golden("genome-io/regions") else { return };
+    let expected = json(folder.join("ref_windows.json"));
+    let contigs: Vec<Contig> = expected["sizes"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, length)| Contig { name: name.as_str().into(), length: length.as_u64().unwrap() })
+        .collect();
+    let options = WindowOptions { width: number(&expected, "length") as u32, ..WindowOptions::default() };
+    let train: Vec<String> = (1..=22).map(|number| format!("chr{number}")).collect();
+    let split = ContigSplit::new(Some(&train), &["chr8".into()], &["chr2".into(), "chr10".into()], &[]);
+    for row in expected["regions"].as_array().unwrap() {
+        let contig = row["chrom"].as_str().unwrap();
+        // One by one, since some of them touch.
+        let mut peaks = RegionSet::default();
+        peaks.push(contig, number(row, "start"), number(row, "end"));
+        let found = target_windows(&mut peaks, &contigs, &options).unwrap().windows;
+        let found: Vec<Value> = found.iter().map(|it| serde_json::json!([it.start(), it.end()])).collect();
+        assert_eq!(found.first().unwrap_or(&Value::Null), &row["win"], "{row}");
+        let part = split.of(contig).map(|part| match part {
+            Split::Train => "train",
+            Split::Valid => "val",
+            Split::Test => "test",
+        });
+        assert_eq!(part, row["split"].as_str(), "{row}");
+    }
+}
+
+#[test]
+fn targets_are_the_logarithms_of_the_peers_sums() {
+    let (Some(regions), Some(folder)) = (golden("genome-io/regions"), golden("genome-io/bigwig")) else {
+        return;
+    };
+    let rows = json(regions.join("log1p_targets.json"));
+    for row in rows.as_array().unwrap() {
+        let tracks = TrackSet::open(&[folder.join(row["file"].as_str().unwrap())]).unwrap();
+        let start = number(row, "start");
+        let region = Region::new(row["chrom"].as_str().unwrap(), start, start + 114_688).unwrap();
+        let mut values = vec![0.0; 896];
+        let options = BinOptions::new(Statistic::Sum).with_empty(0.0);
+        tracks.bin_rows(&[region], 896, &options, Transform::Log1p, &mut values).unwrap();
+        assert_close(&values, &row["log1p_sum"], "targets");
     }
 }

@@ -6,10 +6,12 @@ mod fimo;
 mod ism_probe;
 mod kmer;
 mod measure;
+mod merge;
 mod nn;
 mod peers;
 mod report;
 mod seqlets;
+mod signal;
 mod stats;
 mod tomtom;
 
@@ -44,6 +46,12 @@ pub(crate) enum Name {
     Nn,
     /// Comparisons of two groups of scores, beside scipy.
     Stats,
+    /// Bins of bigWig files, beside pyBigWig and pybigtools.
+    Signal,
+    /// The mean of bigWig files, beside deepTools.
+    Average,
+    /// Merged regions, beside bedtools.
+    Merge,
     /// Everything.
     All,
 }
@@ -77,6 +85,15 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     }
     if matches!(name, Name::Stats | Name::All) {
         stats::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Signal | Name::All) {
+        signal::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Average | Name::All) {
+        signal::run_average(workspace, runs)?;
+    }
+    if matches!(name, Name::Merge | Name::All) {
+        merge::run(workspace, runs)?;
     }
     Ok(())
 }

@@ -5,10 +5,10 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`genome`] | FASTA, FASTQ, bgzip, BED → sequences and regions |
+//! | [`genome`] | FASTA, FASTQ, bgzip, BED, bigWig → sequences, regions, signal |
 //! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising |
-//! | [`models`] | linear probes, denoisers of k-mers, the training loop, checkpoints, devices |
-//! | [`effects`] | saturation mutagenesis, its tables and shards, comparison of groups |
+//! | [`models`] | networks of convolutions, linear probes, denoisers of k-mers, the training loop, checkpoints, devices |
+//! | [`effects`] | saturation mutagenesis, its tables and shards, scores of variants, comparison of groups |
 //! | [`motif`] | motifs and their files |
 //! | [`plot`] | heat maps, logos, tracks as SVG |
 //!

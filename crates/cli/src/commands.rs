@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod effect;
+pub(crate) mod enformer;
 pub(crate) mod genome;
 pub(crate) mod kmer;
 pub(crate) mod merge;

@@ -23,7 +23,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{demo, doctor, effect, genome, kmer, merge, model, motif, probe, regions, seqlets, signal};
+use commands::{
+    demo, doctor, effect, enformer, genome, kmer, merge, model, motif, probe, regions, seqlets, signal,
+};
 use context::{Context, RunArgs, UsageError};
 
 /// Training and inference free and take large blocks again and again; this allocator keeps their pages.
@@ -70,6 +72,9 @@ enum Command {
     /// Variant effects: saturation mutagenesis
     #[command(subcommand)]
     Effect(effect::Command),
+    /// Long-range models: targets for their training
+    #[command(subcommand)]
+    Enformer(enformer::Command),
     /// Motifs: scan, compare, cluster and convert files, draw logos
     #[command(subcommand)]
     Motif(motif::Command),
@@ -120,6 +125,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Model(command) => model::run(command, context),
         Command::Probe(command) => probe::run(command, context),
         Command::Effect(command) => effect::run(command, context),
+        Command::Enformer(command) => enformer::run(command, context),
         Command::Motif(command) => motif::run(command, context),
         Command::Seqlets(command) => seqlets::run(command, context),
         Command::Kmer(command) => kmer::run(command, context),

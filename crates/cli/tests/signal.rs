@@ -3,7 +3,7 @@
 
 mod support;
 
-use cistron::encode::NpzReader;
+use cistron::encode::{NpyReader, NpzReader};
 use support::Bench;
 
 /// chr1 of 100 bases: 2 from 10 to 14, 0.5 from 14 to 20; chr2 of 30 bases: -1 from 0 to 5.
@@ -119,7 +119,7 @@ fn tracks_are_averaged_to_either_format() {
     assert_eq!(bench.ok(&format!("{average} --blacklist black.bed")), "chr1\t0\t10\t0\nchr1\t10\t12\t4\n");
     assert_eq!(
         bench.ok("signal average toy.bw --bin-size 5 --skip-missing --region chr1:0-20"),
-        "chr1\t15\t20\t0.5\n"
+        "chr1\t10\t15\t1.7\nchr1\t15\t20\t0.5\n"
     );
 }
 
@@ -142,4 +142,47 @@ fn what_cannot_be_averaged_is_refused() {
             ran.code
         );
     }
+}
+
+#[test]
+fn targets_are_windows_in_parts_with_their_bins() {
+    let bench = bench();
+    bench.write("a.bed", "chr2\t10\t20\nchr1\t12\t18\nchr1\t80\t84\nchr1\t96\t100\n");
+    bench.write("b.bed", "chr1\t16\t20\n");
+    bench.write("sizes", "chr1\t100\nchr2\t30\n");
+    let targets =
+        "enformer targets toy.bw --peaks a.bed b.bed --sizes sizes --bins 4 --bin-size 5 --context 40";
+    let split = "--train chr1,chr2 --test chr2";
+    for (threads, folder) in [(1, "one"), (2, "two")] {
+        let ran = bench.run(&format!("{targets} {split} --threads {threads} --out-dir {folder}"));
+        let warnings = "warning: 1 contigs named for more than one part, the test wins: chr2\n\
+                        warning: 1 windows over the end of a contig dropped\n";
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), warnings));
+    }
+    assert_eq!(bench.results("one"), bench.results("two"));
+    assert_eq!(bench.read("one/train.bed"), "chr1\t6\t26\twindow_0\nchr1\t72\t92\twindow_1\n");
+    assert_eq!(bench.read("one/test.bed"), "chr2\t5\t25\twindow_2\n");
+    assert_eq!(bench.read("one/valid.bed"), "");
+    assert_eq!(
+        bench.read("one/train.index.tsv"),
+        "row\tfile\toffset\n0\ttrain-0.npy\t0\n1\ttrain-0.npy\t1\n"
+    );
+    let file = std::fs::File::open(bench.path("one/train-0.npy")).unwrap();
+    let mut array = NpyReader::new(file).unwrap();
+    assert_eq!(array.header().shape, [2, 4, 1]);
+    assert_eq!(array.read_all().unwrap(), [2.0, 7.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let json = bench.read("one/targets.json");
+    for part in ["\"statistic\": \"sum\"", "\"toy\"", "\"chr2\": 30", "\"sha256\"", "\"train\": 2"] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    // The window of the test has the value -1 at no base, that of a training with all of chr2 has.
+    bench.write("low.bed", "chr2\t9\t11\n");
+    let low = targets.replace("a.bed b.bed", "low.bed");
+    let ran = bench.run(&format!("{low} --log1p --exclude chr1 --out-dir three"));
+    let message =
+        "error: toy.bw: bin 0 of chr2:0-20 has a sum of -5, expected more than -1 for its logarithm\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), message));
+    assert!(!bench.path("three/targets.json").exists());
+    let ran = bench.run(&format!("{targets} --context 10 --out-dir four").replace("--context 40 ", ""));
+    assert!(ran.code == Some(2) && ran.stderr.contains("4 bins of 5 bases do not fit into a context of 10"));
 }

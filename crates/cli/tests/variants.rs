@@ -224,23 +224,26 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
         assert!((number(i, "score_alt") - number(i, "score_ref") - number(i, "change")).abs() < 1e-12);
     }
     assert!(number(0, "change") > 0.0);
-    // The genome's chr1 reads GACTCAACG around position 23; its windows and ids are genomic.
-    bench.write("one.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t23\trs7\tG\tT,<DEL>\t.\t.\t.\n");
+    // The genome's chr1 reads GACTCAACG around position 22; its windows and ids are genomic.
+    bench.write("one.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t22\trs7\tG\tT,<DEL>\t.\t.\t.\n");
     let ran = bench.run("effect motifs two.jaspar --fasta genome.fa --vcf one.vcf --threshold 0.5");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 variants not scored: symbolic"), "{}", ran.stderr);
     let rows = cells(&ran.stdout);
-    let best = &rows[0];
-    assert_eq!([&*best["id"], &*best["motif_name"]], ["rs7", "M2 tt"]);
-    assert!((20..=22).contains(&best["position"].parse::<i32>().unwrap()), "{best:?}");
+    let gained = rows.iter().find(|row| row["motif_name"] == "M2 tt").unwrap();
+    assert_eq!([&*gained["id"], &*gained["strand"]], ["rs7", "+"]);
+    assert!((20..=21).contains(&gained["position"].parse::<i32>().unwrap()), "{gained:?}");
+    let change = |row: &HashMap<String, String>| row["change"].parse::<f64>().unwrap();
+    assert!(change(gained) > 0.0);
+    assert!(rows.windows(2).all(|pair| change(&pair[0]).abs() + 1e-6 >= change(&pair[1]).abs()));
     let given =
-        cells(&bench.ok("effect motifs two.jaspar --fasta genome.fa --variant chr1:23_G>T --threshold 0.5"));
-    assert_eq!((given.len(), &*given[0]["id"]), (rows.len(), "chr1:23:G:T"));
+        cells(&bench.ok("effect motifs two.jaspar --fasta genome.fa --variant chr1:22_G>T --threshold 0.5"));
+    assert_eq!((given.len(), &*given[0]["id"]), (rows.len(), "chr1:22:G:T"));
     for (wrong, code, expected) in [
         ("effect motifs two.jaspar --fasta genome.fa", 2, "--vcf"),
         ("effect motifs two.jaspar", 2, "--sequences"),
         ("effect motifs two.jaspar --sequences pairs.fa --threshold 2", 2, "p-value threshold is 2"),
-        ("effect motifs two.jaspar --fasta genome.fa --variant chr1:23_A>T", 1, "the genome has `G`"),
+        ("effect motifs two.jaspar --fasta genome.fa --variant chr1:22_A>T", 1, "the genome has `G`"),
     ] {
         let ran = bench.run(wrong);
         assert_eq!(ran.code, Some(code), "{wrong}: {}", ran.stderr);
@@ -249,4 +252,32 @@ fn motifs_that_a_variant_makes_and_breaks_come_strongest_first() {
     bench.write("odd.fa", ">only\nACGT\n");
     let ran = bench.run("effect motifs two.jaspar --sequences odd.fa");
     assert!(ran.stderr.contains("odd.fa: record `only` has no alternate after it"), "{}", ran.stderr);
+}
+
+#[test]
+fn variants_of_one_molecule_are_scored_together() {
+    let bench = Bench::new();
+    // The genome's chr1 has A at 9, C at 10, G at 11 and T at 12.
+    let both = cells(&bench.ok(&format!("{VARIANTS} --haplotype chr1:12_T>TAA,chr1:9_A>C")));
+    let one = cells(&bench.ok(&format!("{VARIANTS} --variant chr1:9:ACGT:CCGTAA")));
+    for (name, cell) in &one[0] {
+        let expected = if name == "id" { "chr1:12_T>TAA,chr1:9_A>C" } else { cell };
+        assert_eq!(both[0][name], expected, "{name}");
+    }
+    let rows = cells(&bench.ok(&format!("{VARIANTS} --variant chr1:9_A>C --haplotype chr1:9_A>C")));
+    assert_eq!(rows[0]["diff_logit"], rows[1]["diff_logit"]);
+    for (haplotype, expected) in [
+        ("chr1:9_A>C,chr2:3_G>A", "stand on different contigs"),
+        ("chr1:9_AC>A,chr1:10_C>G", "overlap"),
+        ("chr1:9_A>C,chr1:32_N>A", "spans 24 bases, expected at most 12, the width of a window"),
+        ("chr1:9_G>C", "the genome has `A`"),
+    ] {
+        let ran = bench.run(&format!("{VARIANTS} --haplotype {haplotype}"));
+        assert_eq!(ran.code, Some(1), "{haplotype}");
+        assert!(ran.stderr.contains(expected), "{haplotype}: {}", ran.stderr);
+    }
+    let ran = bench.run(&format!("{VARIANTS} --haplotype chr1:9_A>C,chr1:x"));
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let ran = bench.run(&format!("{VARIANTS} --haplotype chr1:9_A>C,chr3:5_A>C"));
+    assert_eq!(cells(&ran.stdout)[0]["status"], "contig_missing");
 }

@@ -130,6 +130,57 @@ impl Variant {
         Ok(self.with_alleles(start, reference, alternate).trimmed())
     }
 
+    /// Several variants of one molecule as one change of the genome, from the first base that one of them replaces to the
+    /// last: a haplotype. They may come in any order; `None` if there is none, if two overlap or stand on different
+    /// contigs, or if one leaves its contig.
+    ///
+    /// # Errors
+    /// Those of [`Reference::fetch_into`].
+    ///
+    /// ```
+    /// use cistron_core::{Alphabet, Sequence, Variant};
+    /// # use cistron_core::{Contig, Reference, ReferenceError};
+    /// # struct Toy([Contig; 1]);
+    /// # impl Reference for Toy {
+    /// #     fn name(&self) -> String { "toy".into() }
+    /// #     fn contigs(&self) -> &[Contig] { &self.0 }
+    /// #     fn index_of(&self, contig: &str) -> Option<usize> { (contig == "c").then_some(0) }
+    /// #     fn read_into(&self, _: usize, start: u64, end: u64, letters: &mut Vec<u8>) -> Result<(), ReferenceError> {
+    /// #         letters.extend_from_slice(&b"AACCGGTTA"[start as usize..end as usize]);
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # let genome = Toy([Contig { name: "c".into(), length: 9 }]);
+    ///
+    /// // A genome with the one contig `AACCGGTTA`.
+    /// let dna = Alphabet::dna();
+    /// let variant = |start, from, to| Variant::new("c", start, Sequence::parse(&dna, from)?, Sequence::parse(&dna, to)?);
+    /// let haplotype = Variant::joined(&[variant(5, "GT", "G")?, variant(2, "C", "T")?], &genome)?;
+    /// assert_eq!(haplotype.map(|it| it.to_string()), Some("c:3:CCGGT:TCGG".to_owned()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn joined(variants: &[Self], genome: &dyn Reference) -> Result<Option<Self>, ReferenceError> {
+        let mut variants: Vec<&Self> = variants.iter().collect();
+        variants.sort_by_key(|variant| (variant.region.start(), variant.region.end()));
+        let Some((&first, rest)) = variants.split_first() else { return Ok(None) };
+        let mut end = first.region.end();
+        let (mut reference, mut alternate) =
+            (first.reference.codes().to_vec(), first.alternate.codes().to_vec());
+        for next in rest {
+            if next.region.contig() != first.region.contig() || next.region.start() < end {
+                return Ok(None);
+            }
+            let between = found(genome, &first.region.moved(end, next.region.start()))?;
+            let Some(between) = between else { return Ok(None) };
+            for (allele, own) in [(&mut reference, &next.reference), (&mut alternate, &next.alternate)] {
+                allele.extend_from_slice(&between);
+                allele.extend_from_slice(own.codes());
+            }
+            end = next.region.end();
+        }
+        Ok(Some(first.with_alleles(first.region.start(), reference, alternate)))
+    }
+
     /// Without so many bases at the left and at the right of both alleles.
     fn cut(&self, left: usize, right: usize) -> Self {
         let inner = |codes: &[u8]| codes.get(left..codes.len() - right).unwrap_or_default().to_vec();
@@ -261,7 +312,51 @@ mod tests {
         assert_eq!(parse("c:3:A:A").left_aligned(&genome).unwrap().to_string(), "c:3:A:A");
     }
 
+    #[test]
+    fn what_overlaps_or_lies_apart_is_no_haplotype() {
+        let genome = Toy::of_codes(&[0, 1, 2, 3, 0, 1, 2, 3]);
+        let joined = |all: &[Variant]| Variant::joined(all, &genome).unwrap().map(|it| it.to_string());
+        assert_eq!(joined(&[]), None);
+        let one = variant(3, &[3, 0], &[1]);
+        assert_eq!(joined(std::slice::from_ref(&one)), Some(one.to_string()));
+        assert_eq!(joined(&[one.clone(), variant(4, &[0], &[2])]), None);
+        assert!(joined(&[one.clone(), variant(5, &[1], &[2])]).is_some());
+        let mut elsewhere = variant(6, &[2], &[0]);
+        elsewhere.region = Region::new("other", 6, 7).unwrap();
+        assert_eq!(joined(&[one, elsewhere]), None);
+    }
+
     proptest! {
+        #[test]
+        fn a_haplotype_is_each_of_its_variants_in_turn(
+            letters in prop::collection::vec(0_u8..4, 12..40),
+            edits in prop::collection::vec((1_usize..4, 0_usize..3, prop::collection::vec(0_u8..4, 0..4)), 1..5),
+        ) {
+            let genome = Toy::of_codes(&letters);
+            let (mut variants, mut next) = (Vec::new(), 0);
+            for (gap, n, allele) in &edits {
+                let start = next + gap;
+                if start + n > letters.len() {
+                    break;
+                }
+                variants.push(variant(start as u64, &letters[start..start + n], allele));
+                next = start + n;
+            }
+            prop_assume!(!variants.is_empty());
+            let mut edited = letters.clone();
+            for it in variants.iter().rev() {
+                let (start, end) = (it.region.start() as usize, it.region.end() as usize);
+                edited.splice(start..end, it.alternate.codes().iter().copied());
+            }
+            variants.reverse();
+            let haplotype = Variant::joined(&variants, &genome).unwrap().unwrap();
+            let mut at_once = letters.clone();
+            let (start, end) = (haplotype.region.start() as usize, haplotype.region.end() as usize);
+            prop_assert_eq!(&letters[start..end], haplotype.reference.codes());
+            at_once.splice(start..end, haplotype.alternate.codes().iter().copied());
+            prop_assert_eq!(at_once, edited);
+        }
+
         #[test]
         fn alignment_changes_the_writing_and_not_the_sequence(
             letters in prop::collection::vec(0_u8..2, 4..30), place in 0_usize..30, n in 1_usize..6,

@@ -118,7 +118,7 @@ pub fn common_contigs(tracks: &[BigWig]) -> (Vec<Contig>, Vec<Arc<str>>) {
 ///
 /// # Errors
 /// [`GenomeError::Request`] for no track, a bin size of 0, a number of factors that fits neither one nor all tracks, a
-/// region on no common contig or beyond its end; as [`BigWig::bin_into`] for damaged files; the first error of `each`.
+/// region on no common contig or beyond its end; [`GenomeError::Cancelled`] when the run is asked to stop; as [`BigWig::bin_into`] for damaged files; the first error of `each`.
 ///
 /// ```
 /// use cistron_core::Run;
@@ -156,17 +156,22 @@ pub fn average<E: From<GenomeError>>(
     let pieces = pieces(&contigs, options)?;
     run.observer.begin("averaging", Some(pieces.iter().map(Piece::width).sum()));
     let mut windows = pieces.iter().enumerate().flat_map(|(i, piece)| piece.windows(i, options.bin_size));
-    let mut runs = Runs { options, pieces: &pieces, open: None };
+    let (mut runs, mut done) = (Runs { options, pieces: &pieces, open: None }, 0);
     loop {
         let batch: Vec<Window> = windows.by_ref().take(4 * rayon::current_num_threads()).collect();
-        if batch.is_empty() || run.is_cancelled() {
+        if batch.is_empty() {
             break;
+        }
+        if run.is_cancelled() {
+            return Err(GenomeError::Cancelled { done }.into());
         }
         let values: Vec<Result<Vec<f64>, GenomeError>> =
             batch.par_iter().map(|window| values(tracks, &scale, options, &pieces, window)).collect();
         for (window, values) in batch.iter().zip(values) {
             runs.add(window, &values?, each)?;
-            run.observer.advance(u64::from(window.end - window.start));
+            let bases = u64::from(window.end - window.start);
+            done += bases;
+            run.observer.advance(bases);
         }
     }
     runs.close(each)?;

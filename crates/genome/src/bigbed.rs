@@ -107,6 +107,12 @@ impl BigBed {
                 let problem = format!("an entry does not end in the {size} bytes that are left of its block");
                 return Err(self.bbi.error(problem));
             };
+            if rest.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+                let rest = quoted(rest);
+                return Err(self
+                    .bbi
+                    .error(format!("an entry has columns {rest}, expected no line end in them")));
+            }
             if end < start {
                 let contig = self.bbi.name_of(contig);
                 return Err(self

@@ -84,6 +84,12 @@ pub enum GenomeError {
     /// A question that no file could answer: an empty region, no bins.
     #[error("{0}")]
     Request(String),
+    /// A run that was asked to stop.
+    #[error("cancelled after {done} bases")]
+    Cancelled {
+        /// Bases done.
+        done: u64,
+    },
     /// A file that could not be opened or read.
     #[error("{file} cannot be read")]
     Read {

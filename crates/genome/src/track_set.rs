@@ -94,8 +94,9 @@ impl TrackSet {
             return Ok(());
         }
         let rows = regions.par_iter().zip(values.par_chunks_mut(row));
-        // Neighbours share blocks of the files, so that a thread takes a few at once.
-        let rows = rows.with_min_len(8).map_init(Vec::new, |room, (region, row)| {
+        // Neighbours share blocks of the files, so that a thread takes a few at once where there are enough.
+        let few = (regions.len() / (4 * rayon::current_num_threads())).clamp(1, 8);
+        let rows = rows.with_min_len(few).map_init(Vec::new, |room, (region, row)| {
             room.resize(bins, 0.0);
             self.bin_row(region, options, transform, room, row)
         });

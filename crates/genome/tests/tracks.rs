@@ -4,8 +4,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use cistron_core::Region;
-use cistron_genome::bigwig::{BigWig, BinOptions, Statistic};
+use cistron_core::{Cancel, Contig, Region, Run};
+use cistron_genome::average::{AverageOptions, Digits, average};
+use cistron_genome::bigwig::{BigWig, BinOptions, Statistic, Writer};
+use cistron_genome::{GenomeError, bed, bigbed::BigBed};
 use flate2::{Compression, write::ZlibEncoder};
 use proptest::prelude::*;
 
@@ -350,4 +352,210 @@ fn threads_share_a_file() {
             assert_eq!(thread.join().unwrap(), alone);
         }
     });
+}
+
+/// Intervals of three contigs, some of which may be missing.
+fn intervals() -> impl Strategy<Value = Vec<(usize, u32, u32, f32)>> {
+    prop::collection::vec((0_usize..3, 1_u32..40, 1_u32..30, -4_i32..9), 0..80).prop_map(|steps| {
+        let mut rows: Vec<(usize, u32, u32, f32)> = Vec::new();
+        let mut sorted = steps;
+        sorted.sort_by_key(|step| step.0);
+        for (contig, gap, width, value) in sorted {
+            let last = rows.last().filter(|last| last.0 == contig).map_or(0, |last| last.2);
+            rows.push((contig, last + gap - 1, last + gap - 1 + width, value as f32));
+        }
+        rows
+    })
+}
+
+fn contig(name: String, length: u64) -> Contig {
+    Contig { name: name.into(), length }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_reads_back(rows in intervals()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.bw");
+        let names = ["z", "chr1", "a"];
+        let contigs = names.map(|name| contig(name.into(), 8000));
+        let mut writer = Writer::create(&path, &contigs).unwrap();
+        for &(contig, start, end, value) in &rows {
+            writer.write(names[contig], start, end, value).unwrap();
+        }
+        writer.finish().unwrap();
+        let track = BigWig::open(&path).unwrap();
+        prop_assert_eq!(track.contigs(), &contigs);
+        let (mut sum, mut covered) = (0.0, 0);
+        for (index, name) in names.into_iter().enumerate() {
+            let region = Region::new(name, 0, 8000).unwrap();
+            let found = track.intervals(&region).unwrap();
+            let found: Vec<_> = found.into_iter().map(|it| (index, it.start, it.end, it.value)).collect();
+            let of_contig: Vec<_> = rows.iter().copied().filter(|row| row.0 == index).collect();
+            prop_assert_eq!(&found, &of_contig);
+            let (mut zoomed, mut exact) = ([0.0], 0.0);
+            for (_, start, end, value) in of_contig {
+                exact += f64::from(end - start) * f64::from(value);
+                covered += u64::from(end - start);
+            }
+            let empty = found.is_empty();
+            track.statistic_from_zoom_into(&region, Statistic::Sum, &mut zoomed).unwrap();
+            // Whole records of whole numbers: nothing is rounded.
+            prop_assert!(zoomed[0] == exact || zoomed[0].is_nan() && empty, "{} {exact}", zoomed[0]);
+            sum += exact;
+        }
+        let summary = track.summary().unwrap();
+        prop_assert_eq!((summary.sum, summary.covered), (sum, covered));
+        let reductions = track.zoom_reductions();
+        prop_assert!(reductions.windows(2).all(|pair| pair[1] == 4 * pair[0]));
+    }
+}
+
+#[test]
+fn trees_of_several_levels_are_written_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.bw");
+    // More contigs and blocks than a node holds.
+    let contigs: Vec<Contig> = (0..70_000).map(|i| contig(format!("c{i}"), 2000 - i % 3)).collect();
+    let mut writer = Writer::create(&path, &contigs).unwrap();
+    for (i, contig) in contigs.iter().enumerate().step_by(7) {
+        writer.write(&contig.name, 5, 9, i as f32).unwrap();
+    }
+    writer.finish().unwrap();
+    let track = BigWig::open(&path).unwrap();
+    assert_eq!(track.contigs(), contigs);
+    for i in [0, 7, 8, 255, 256 * 7, 65_534, 69_993, 69_999] {
+        let values = track.values(&Region::new(&*contigs[i].name, 8, 10).unwrap()).unwrap();
+        assert_eq!((values[0] == i as f32, values[1].is_nan()), (i % 7 == 0, true), "{i}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.bw");
+    let two = [contig("a".into(), 100), contig("b".into(), 100)];
+    let refused = |rows: &[(&str, u32, u32)]| {
+        let mut writer = Writer::create(&path, &two).unwrap();
+        rows.iter()
+            .try_for_each(|(name, start, end)| writer.write(name, *start, *end, 1.0))
+            .unwrap_err()
+            .to_string()
+    };
+    for (rows, message) in [
+        (&[("c", 0, 1)][..], "found interval c:0-1, expected one of the file's contigs"),
+        (&[("a", 3, 3)], "found interval a:3-3, expected bases of a contig of 100"),
+        (&[("a", 3, 101)], "found interval a:3-101, expected bases of a contig of 100"),
+        (&[("a", 3, 9), ("a", 8, 10)], "found interval a:8-10, expected one behind a:9"),
+        (&[("b", 3, 9), ("a", 8, 10)], "found interval a:8-10, expected one behind b:9"),
+    ] {
+        assert_eq!(refused(rows), message);
+    }
+    let message = "contig `` of 5 bases, expected names of their own and at most 4294967295 bases";
+    assert_eq!(Writer::create(&path, &[contig(String::new(), 5)]).unwrap_err().to_string(), message);
+    assert!(Writer::create(&path, &[two[0].clone(), two[0].clone()]).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Without any interval, and with none but NaN.
+    Writer::create(&path, &two).unwrap().finish().unwrap();
+    assert!(BigWig::open(&path).unwrap().intervals(&Region::new("a", 0, 100).unwrap()).unwrap().is_empty());
+    let mut writer = Writer::create(&path, &two).unwrap();
+    writer.write("b", 0, 5, f32::NAN).unwrap();
+    writer.finish().unwrap();
+    let track = BigWig::open(&path).unwrap();
+    assert!(track.values(&Region::new("b", 0, 2).unwrap()).unwrap()[0].is_nan());
+    assert_eq!(track.summary().map(|summary| (summary.covered, summary.min)), Some((0, 0.0)));
+}
+
+#[test]
+fn means_do_not_depend_on_threads_and_stop_when_asked() {
+    let starts: Vec<u32> = (0..100).map(|i| i * 9).collect();
+    let (_one, one) = opened(&track(PLAIN, &starts, 4, 7)).unwrap();
+    let (_two, two) = opened(&track(PLAIN, &starts[20..60], 9, 5)).unwrap();
+    let tracks = [one, two];
+    let options = AverageOptions { bin_size: 7, digits: Digits::All, ..AverageOptions::default() };
+    let runs = |run: &Run<'_>| {
+        let mut found = Vec::new();
+        average(&tracks, &options, run, &mut |it| {
+            found.push(it);
+            Ok::<(), GenomeError>(())
+        })
+        .map(|()| found)
+    };
+    let alone = runs(&Run::default()).unwrap();
+    assert!(alone.len() > 50);
+    // Base by base.
+    let bases: Vec<Vec<f32>> =
+        tracks.iter().map(|it| it.values(&Region::new("c", 0, 1000).unwrap()).unwrap()).collect();
+    let mut expected = vec![0.0; 1000];
+    for run in alone.iter().filter(|run| &*run.contig == "c") {
+        expected[run.start as usize..run.end as usize].fill(run.mean);
+    }
+    for bin in (0..1000).step_by(7) {
+        let end = (bin + 7).min(1000);
+        let mean = |bases: &Vec<f32>| {
+            let values = bases[bin..end].iter().map(|it| if it.is_nan() { 0.0 } else { f64::from(*it) });
+            values.sum::<f64>() / (end - bin) as f64
+        };
+        assert_eq!(expected[bin], bases.iter().map(mean).sum::<f64>() / 2.0, "{bin}");
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(pool.install(|| runs(&Run::default())).unwrap(), alone);
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let run = Run { cancel: Some(&cancel), ..Run::default() };
+    assert_eq!(runs(&run).unwrap_err().to_string(), "cancelled after 0 bases");
+}
+
+/// Rows by the table, and by the index.
+fn ask_bed(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bb");
+    std::fs::write(&path, bytes).unwrap();
+    let text = |error: GenomeError| error.to_string().replace(&path.display().to_string(), "x.bb");
+    let rows = bed::read(&path).map_err(text)?;
+    let file = BigBed::open(&path).map_err(text)?;
+    for contig in file.contigs() {
+        let region = Region::new(contig.name.clone(), 0, contig.length).unwrap();
+        file.entries(&region).map_err(text)?;
+    }
+    Ok(rows.iter().map(ToString::to_string).collect())
+}
+
+const TOY_BED: &[u8] = include_bytes!("data/toy.bb");
+
+#[test]
+fn every_cut_of_a_bigbed_file_is_an_error_or_harmless() {
+    let whole = ask_bed(TOY_BED).unwrap();
+    assert_eq!(whole.len(), 4);
+    let mut refused = 0;
+    for i in 0..50 {
+        match ask_bed(&TOY_BED[..TOY_BED.len() * i / 50]) {
+            // Without its first bytes it is no bigBed file, and without any byte an empty table.
+            Ok(rows) => assert!(rows == whole || rows.is_empty() && i == 0, "{i}"),
+            Err(error) => {
+                assert!(error.starts_with("x.bb:"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    // Zoom levels stand behind the data and are not read.
+    assert!(refused >= 30, "{refused}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damage_to_a_bigbed_file_breaks_nothing(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        let mut bytes = TOY_BED.to_vec();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = ask_bed(&bytes);
+    }
 }

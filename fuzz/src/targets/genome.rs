@@ -1,10 +1,12 @@
-//! FASTA, its index, BED, VCF and tables of sizes.
+//! FASTA, its index, BED, VCF, tables of sizes, bigWig and bigBed.
 
 use std::io::Write;
 
+use cistron::genome::bigbed::BigBed;
+use cistron::genome::bigwig::{BigWig, BinOptions, Statistic};
 use cistron::genome::fasta::{FastaIndex, Reader};
-use cistron::genome::{Genome, bed, read_sizes, vcf};
-use cistron::{Reference, Strand, VariantRow, VariantStatus, Window};
+use cistron::genome::{Genome, GenomeError, bed, read_sizes, vcf};
+use cistron::{Contig, Reference, Region, Strand, VariantRow, VariantStatus, Window};
 
 /// Records larger than this are refused.
 const MEMORY: u64 = 1 << 20;
@@ -80,7 +82,65 @@ fn check_row(row: &VariantRow, genome: &Genome) {
 }
 
 pub(super) fn sizes(text: &[u8]) -> bool {
-    let file = tempfile::NamedTempFile::new().and_then(|mut file| file.write_all(text).map(|()| file));
-    let file = file.unwrap_or_else(|error| panic!("no temporary file: {error}"));
-    read_sizes(file.path()).is_ok()
+    read_sizes(on_disk(text).path()).is_ok()
+}
+
+fn on_disk(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().and_then(|mut file| file.write_all(bytes).map(|()| file));
+    file.unwrap_or_else(|error| panic!("no temporary file: {error}"))
+}
+
+/// Positions of a contig that are asked for: few enough for a short run, whatever length a file claims.
+fn beginning(contig: &Contig) -> Option<Region> {
+    Region::new(contig.name.clone(), 0, contig.length.min(2000)).ok().filter(|region| region.width() > 0)
+}
+
+/// Whoever reads a track by bases, by intervals and by bins sees the same.
+pub(super) fn bigwig(bytes: &[u8]) -> bool {
+    let file = on_disk(bytes);
+    let ask = || -> Result<(), GenomeError> {
+        let track = BigWig::open(file.path())?;
+        for region in track.contigs().iter().take(50).filter_map(beginning) {
+            let values = track.values(&region);
+            let mut bins = vec![0.0; region.width() as usize];
+            let binned = track.bin_into(&region, &BinOptions::new(Statistic::Max), &mut bins);
+            assert_eq!(values.is_ok(), binned.is_ok());
+            let values = values?;
+            assert!(values.iter().zip(&bins).all(|(a, b)| f64::from(*a) == *b || a.is_nan() && b.is_nan()));
+            let covered: u64 = track
+                .intervals(&region)?
+                .iter()
+                .map(|it| u64::from(it.end).min(region.end()) - u64::from(it.start))
+                .sum();
+            assert!(covered >= values.iter().filter(|value| !value.is_nan()).count() as u64);
+            for n in [1, 3, 20] {
+                let mut bins = vec![0.0; n];
+                for statistic in Statistic::ALL {
+                    track.statistic_from_zoom_into(&region, statistic, &mut bins)?;
+                    track.as_libbigwig(&region, statistic, &mut bins)?;
+                }
+            }
+        }
+        Ok(())
+    };
+    ask().is_ok()
+}
+
+/// What overlaps a contig's beginning is among all rows.
+pub(super) fn bigbed(bytes: &[u8]) -> bool {
+    let file = on_disk(bytes);
+    let ask = || -> Result<(), GenomeError> {
+        let rows = bed::read(file.path())?;
+        let entries = BigBed::open(file.path())?;
+        for region in entries.contigs().iter().take(50).filter_map(beginning) {
+            for found in entries.entries(&region)? {
+                // A contig may have a name that makes a line a header of BED.
+                assert!(
+                    rows.contains(&found) || rows.iter().all(|row| row.region.contig() != region.contig())
+                );
+            }
+        }
+        Ok(())
+    };
+    ask().is_ok()
 }

@@ -37,6 +37,12 @@ pub(super) const SEQLETS: [&str; 6] = [
 /// What the benchmark of statistics needs.
 pub(super) const STATISTICS: [&str; 2] = ["numpy==2.4.6", "scipy==1.17.1"];
 
+/// What the benchmark of tracks needs.
+pub(super) const TRACKS: [&str; 3] = ["numpy==2.4.6", "pyBigWig==0.3.29", "pybigtools==0.3.0"];
+
+/// What the benchmark of averages needs.
+pub(super) const AVERAGES: [&str; 3] = ["numpy==2.4.6", "pyBigWig==0.3.29", "deepTools==3.5.6"];
+
 /// What the benchmarks of motifs need of those written in Rust, as `benches/peers/rust/Cargo.toml` pins them.
 pub(super) const MOTIFS_IN_RUST: [&str; 2] = ["lightmotif 0.10.1", "universalmotif 0.3.0"];
 

@@ -5,6 +5,7 @@ mod names;
 mod reads;
 mod report;
 mod syntax;
+mod variants;
 mod words;
 
 use std::fs;
@@ -33,6 +34,7 @@ use names::name_seqlets;
 use reads::Reads;
 use report::Report;
 use syntax::Syntax;
+use variants::Variants;
 use words::{Word, strongest_words};
 
 #[derive(ClapArgs)]
@@ -74,12 +76,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     write_bed(&args.out_dir.join("positives.bed"), &positives)?;
     let effects =
         saturate(&genome, &positives, &kmers.probe, &args.out_dir.join("effects"), context, &record)?;
+    let variants =
+        Variants::score(&genome, &positives, &kmers.probe, &args.out_dir, (context.seed, context.run()))?;
     let report = Report {
         composition: &composition,
         kmers: &kmers,
         effects: &effects,
         words: &strongest_words(&effects.sequences, &effects.importance)?,
         names: &name_seqlets(&effects, context.seed)?,
+        variants: &variants,
         syntax: &Syntax::find(context.seed, context.run())?,
         reads: &Reads::correct(&genome, context.seed)?,
         planted: &MOTIFS,

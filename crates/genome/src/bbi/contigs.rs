@@ -80,7 +80,7 @@ impl Bbi {
         let end = key.iter().position(|&byte| byte == 0).unwrap_or(key.len());
         let name = key.get(..end).unwrap_or_default();
         match std::str::from_utf8(name) {
-            Ok(text) if !text.is_empty() => Ok(text),
+            Ok(text) if !text.is_empty() && !text.contains(char::is_control) => Ok(text),
             _ => Err(self.error(format!("a contig is named {}, expected a name in UTF-8", quoted(name)))),
         }
     }

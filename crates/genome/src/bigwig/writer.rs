@@ -110,8 +110,10 @@ impl Writer {
     /// [`GenomeError::Write`].
     pub fn write(&mut self, contig: &str, start: u32, end: u32, value: f32) -> Result<(), GenomeError> {
         let (last, last_end) = self.place;
-        let here = self.contigs.get(last).is_some_and(|last| &*last.name == contig);
-        let number = if here { Some(last) } else { self.contigs.iter().position(|it| &*it.name == contig) };
+        // Nearly always the last one or one soon after it.
+        let is_it = |it: &Contig| &*it.name == contig;
+        let next = self.contigs.iter().skip(last).position(is_it).map(|more| last + more);
+        let number = next.or_else(|| self.contigs.iter().position(is_it));
         let refuse = |expected: String| {
             GenomeError::Request(format!("found interval {contig}:{start}-{end}, expected {expected}"))
         };

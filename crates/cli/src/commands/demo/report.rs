@@ -12,6 +12,7 @@ use cistron::plot::{
 use super::names::Names;
 use super::reads::Reads;
 use super::syntax::Syntax;
+use super::variants::Variants;
 use super::{Effects, WIDTH, Word};
 
 /// Bases shown on each side of the strongest position.
@@ -23,6 +24,7 @@ pub(super) struct Report<'a> {
     pub(super) effects: &'a Effects,
     pub(super) words: &'a [Word],
     pub(super) names: &'a Names,
+    pub(super) variants: &'a Variants,
     pub(super) syntax: &'a Syntax,
     pub(super) reads: &'a Reads,
     pub(super) planted: &'a [&'a str],
@@ -41,6 +43,7 @@ impl Report<'_> {
             ("The strongest words", self.word_table()?),
             ("Seqlets and their names", self.seqlets()?),
             ("The strongest positions", self.position_table()?),
+            ("What variants do", self.variants.section()?),
             ("What a black box reads", self.syntax.section()?),
             ("Reads that correct one another", self.reads.section()?),
             ("Do it yourself", COMMANDS.to_owned()),
@@ -251,6 +254,9 @@ cistron probe train --train train.npz --valid valid.npz --kind kmer --both-stran
 cistron probe predict --model my-probe.safetensors --data valid.npz -o predictions.tsv
 cistron effect saturate --model my-probe.safetensors --fasta genome.fa --bed positives.bed --width 200 \\
         --out-dir my-effects --plot 0
+cistron effect variants --model my-probe.safetensors --fasta genome.fa --vcf variants.vcf --width 200 \\
+        --background shuffles:5 -o scores.tsv
+cistron effect compare scores.tsv --groups groups.tsv --columns diff_logit --absolute --plot groups.svg
 cistron seqlets call my-effects/attributions_custom_bed.npz --threshold 0.0001 -o seqlets.tsv
 cistron kmer simulate genome.fa --coverage 40 --error 0.01 -o reads.fq
 cistron kmer train reads.fq --model spectrum -o spectrum

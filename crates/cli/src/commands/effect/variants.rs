@@ -2,6 +2,7 @@
 
 mod background;
 mod calibrated;
+mod haplotype;
 mod part;
 mod sink;
 
@@ -25,6 +26,7 @@ use crate::input::{AnchorArg, GenomeArgs, OutputsArgs};
 use crate::output::Output;
 use background::Background;
 use calibrated::{Calibrated, Layout};
+use haplotype::Haplotype;
 use sink::Sink;
 
 /// Records of a block, which are scored at a time.
@@ -39,11 +41,19 @@ pub(crate) struct VariantsArgs {
     #[arg(long, value_name = "FASTA")]
     fasta: PathBuf,
     /// Variants, plain, gzip or bgzip
-    #[arg(long, value_name = "VCF", conflicts_with = "variants", required_unless_present = "variants")]
+    #[arg(
+        long,
+        value_name = "VCF",
+        conflicts_with_all = ["variants", "haplotypes"],
+        required_unless_present_any = ["variants", "haplotypes"]
+    )]
     vcf: Option<PathBuf>,
     /// A variant such as chr1:209827887_C>T; may be repeated
     #[arg(long = "variant", value_name = "VARIANT")]
     variants: Vec<VariantRow>,
+    /// Variants of one molecule, scored together, such as chr1:209827887_C>T,chr1:209827901_G>A; may be repeated
+    #[arg(long = "haplotype", value_name = "VARIANT,…")]
+    haplotypes: Vec<Haplotype>,
     /// Bases of the windows [default: what the model reads]
     #[arg(long, value_name = "BASES")]
     width: Option<u32>,
@@ -173,8 +183,13 @@ pub(super) fn variants(args: &VariantsArgs, context: &Context) -> anyhow::Result
     let Some(first) = models.first() else { return Err(usage("no model was given")) };
     let genome = open_reference(&args.fasta, args.genome.max_memory)?;
     let scorer = VariantScorer::new(&*genome, &models, args.options(*first)?).map_err(option_error)?;
+    let mut given = args.variants.clone();
+    let width = args.width.map(|width| width as usize).or(first.spec().input_length);
+    for haplotype in &args.haplotypes {
+        given.push(haplotype.row(args.on_mismatch.into(), width, &*genome)?);
+    }
     let layout = Layout::of(&scorer, args.statistics.len(), wants_vcf);
-    let task = Task { args, scorer: &scorer, layout, context };
+    let task = Task { args, given, scorer: &scorer, layout, context };
     if let Some(shard) = args.shard {
         return part::write(&task, shard);
     }
@@ -186,6 +201,8 @@ pub(super) fn variants(args: &VariantsArgs, context: &Context) -> anyhow::Result
 /// What a run scores, and with what.
 struct Task<'a> {
     args: &'a VariantsArgs,
+    /// Variants without a file.
+    given: Vec<VariantRow>,
     scorer: &'a VariantScorer<'a>,
     layout: Layout,
     context: &'a Context,
@@ -220,7 +237,7 @@ impl Task<'_> {
     fn blocks(&self, range: Range<u64>) -> anyhow::Result<Blocks> {
         match &self.args.vcf {
             Some(path) => Blocks::open(path, range),
-            None => Ok(Blocks::Given(Some(self.args.variants.clone()))),
+            None => Ok(Blocks::Given(Some(self.given.clone()))),
         }
     }
 }

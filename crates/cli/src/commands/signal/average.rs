@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use cistron::Region;
 use cistron::genome::average::{
     Average, AverageOptions, Digits, MissingBases, average as average_tracks, common_contigs, format_general,
@@ -17,6 +16,7 @@ use crate::input::region_error;
 use crate::output::{Number, Output, check_free};
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct AverageArgs {
     /// Tracks, bigWig
     #[arg(value_name = "BW", required = true)]
@@ -84,7 +84,6 @@ pub(super) fn average(args: &AverageArgs, context: &Context) -> anyhow::Result<(
         average_tracks(&tracks, &options, &run, &mut |run: Average| {
             writer.write(&run.contig, run.start, run.end, run.mean as f32)
         })?;
-        stop_if_cancelled(context)?;
         return Ok(writer.finish()?);
     }
     let mut output = Output::open(args.output.as_ref(), context)?;
@@ -96,15 +95,7 @@ pub(super) fn average(args: &AverageArgs, context: &Context) -> anyhow::Result<(
         }
         Ok::<(), anyhow::Error>(())
     })?;
-    stop_if_cancelled(context)?;
     output.commit()
-}
-
-fn stop_if_cancelled(context: &Context) -> anyhow::Result<()> {
-    if context.is_cancelled() {
-        bail!("interrupted");
-    }
-    Ok(())
 }
 
 fn is_bigwig(path: &Path) -> bool {

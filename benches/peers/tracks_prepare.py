@@ -1,6 +1,6 @@
 """Makes the tracks and regions of the benchmarks of signal.
 
-signal_prepare.py FOLDER writes `track.bw`, `rep1.bw` … `rep3.bw`, and `regions.bed`: a contig of 30 million bases, for
+tracks_prepare.py FOLDER writes `track.bw`, `rep1.bw` … `rep3.bw`, and `regions.bed`: a contig of 30 million bases, for
 each track about half a million intervals of 5 to 79 bases of which 30 percent have been left out, and 1,000 windows of
 114,688 bases.
 """
