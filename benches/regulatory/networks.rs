@@ -7,7 +7,7 @@ use cistron_core::{Alphabet, Run, Seed, area_under_roc, average_precision};
 use cistron_encode::{Reduce, SequenceModel};
 use cistron_models::{ConvNet, ConvNetConfig, ConvNetData, ConvNetTraining, train_convnet};
 
-use super::{Promoters, Result, Set, within_composition};
+use super::{ACTIVE, Promoters, Result, Set, within_composition};
 
 /// Windows that share a word of so many letters, on either strand, stay on one side of training and validation.
 const SHARED: usize = 20;
@@ -60,9 +60,9 @@ pub(super) fn print_rows(promoters: &Promoters) -> Result<ConvNet> {
     let config = ConvNetConfig::from_json(CONFIG)?;
     let (training_set, validation_set) = apart(promoters)?;
     let (a, b, test) = (training_set.batch()?, validation_set.batch()?, promoters.test.batch()?);
-    let (a_classes, b_classes) = (classes(&training_set), classes(&validation_set));
-    let training_data = ConvNetData { sequences: &a, targets: &a_classes };
-    let validation_data = ConvNetData { sequences: &b, targets: &b_classes };
+    let (a_degrees, b_degrees) = (degrees(&training_set), degrees(&validation_set));
+    let training_data = ConvNetData { sequences: &a, targets: &a_degrees };
+    let validation_data = ConvNetData { sequences: &b, targets: &b_degrees };
     let mut measures = Vec::new();
     let mut all_seconds = Vec::new();
     let mut mean = vec![0.0; promoters.test.values.len()];
@@ -87,7 +87,8 @@ pub(super) fn print_rows(promoters: &Promoters) -> Result<ConvNet> {
         format!("{least:.3} to {:.3}", values.iter().copied().fold(0.0, f64::max))
     };
     println!(
-        "\nThe network has {} trained numbers in three convolutions and two linear layers (`benches/regulatory/promoters.json`), \
+        "\nThe network has {} trained numbers in three convolutions and two linear layers (`benches/regulatory/promoters.json`). \
+         It learns how active a window is on a curve from 0 to 1, activity² / (activity² + {ACTIVE}²), \
          and is chosen and stopped by {} validation windows that overlap none of the {} that it learns from. Over its \
          seeds the numbers range over {}, {} and {}.",
         config.n_parameters(),
@@ -142,6 +143,9 @@ fn root(group: &mut [usize], mut index: usize) -> usize {
     index
 }
 
-fn classes(set: &Set) -> Vec<f64> {
-    set.active().into_iter().map(|active| f64::from(u8::from(active))).collect()
+/// How active each window is, on a curve from 0 over a half at the least activity of a class to 1: it tells a network more
+/// than the class, which noise decides near that activity.
+fn degrees(set: &Set) -> Vec<f64> {
+    let square = |value: f64| value.max(0.0).powi(2);
+    set.values.iter().map(|value| square(*value) / (square(*value) + square(ACTIVE))).collect()
 }
