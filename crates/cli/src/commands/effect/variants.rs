@@ -23,7 +23,7 @@ use super::option_error;
 use super::tally::{MismatchArg, Tally};
 use crate::context::{Context, usage};
 use crate::input::{AnchorArg, GenomeArgs, OutputsArgs};
-use crate::output::Output;
+use crate::output::{Output, check_free};
 use background::Background;
 use calibrated::{Calibrated, Layout};
 use haplotype::Haplotype;
@@ -178,6 +178,10 @@ impl VariantsArgs {
 pub(super) fn variants(args: &VariantsArgs, context: &Context) -> anyhow::Result<()> {
     let wants_vcf = args.wants_vcf()?;
     args.check_input()?;
+    if let Some(path) = args.output.as_ref().filter(|path| args.shard.is_none() && path.as_os_str() != "-") {
+        // Before a background is scored, which may take long.
+        check_free(path, context)?;
+    }
     let loaded = args.models.iter().map(load_model).collect::<Result<Vec<LoadedModel>, _>>()?;
     let models: Vec<&dyn SequenceModel> = loaded.iter().map(|loaded| &*loaded.model).collect();
     let Some(first) = models.first() else { return Err(usage("no model was given")) };
