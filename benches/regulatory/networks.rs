@@ -45,9 +45,9 @@ impl Measures {
 /// How each network is trained.
 fn training() -> ConvNetTraining {
     ConvNetTraining {
-        epochs: 12,
-        learning_rate: 2e-3,
-        patience: Some(5),
+        epochs: 18,
+        learning_rate: 3e-3,
+        patience: None,
         weight_decay: 0.05,
         max_shift: 2,
         average: Some(0.995),
