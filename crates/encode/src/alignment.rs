@@ -1,0 +1,12 @@
+//! Families of sequences: alignments, their weights, and models of what a mutation does that need no training by steps.
+//!
+//! A [`Family`] is what an alignment becomes: codes `(N, L)` of the focus columns, a weight for each sequence, and a
+//! [`WildType`] that knows the numbering of the protein and reads mutants such as `A23C:G45D`.
+
+mod error;
+mod family;
+mod wild_type;
+
+pub use error::FamilyError;
+pub use family::{Family, FamilyParts};
+pub use wild_type::{MutantProblem, WildType};
