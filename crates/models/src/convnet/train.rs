@@ -5,8 +5,8 @@ use super::network::Network;
 use super::{Body, ConvNet, ConvNetConfig, HeadActivation};
 use crate::nn::{Loss, Parameters, Pass, Precision, Tensor};
 use crate::train::{
-    Adam, Batches, Dataset, FitOptions, FitReport, Network as Learning, NetworkTrainee, Optimizer, RunFolder,
-    Schedule, Stepping, Validation, Watch, fit, with_feed,
+    Adam, Batches, Dataset, FitOptions, FitReport, Fnv, Network as Learning, NetworkTrainee, Optimizer,
+    RunFolder, Schedule, Stepping, Validation, Watch, fit, with_feed,
 };
 use crate::{Device, ModelsError};
 
@@ -457,7 +457,7 @@ impl Learning for Learner<'_> {
             let mut hash = Fnv::default();
             codes.iter().for_each(|code| hash.add(&[*code]));
             data.targets.iter().for_each(|target| hash.add(&target.to_le_bytes()));
-            format!("{} sequences, {:016x}", codes.nrows(), hash.0)
+            format!("{} sequences, {:016x}", codes.nrows(), hash.number())
         };
         let ConvNetTraining { loss, batch, max_shift, average, .. } = self.options;
         [
@@ -490,23 +490,6 @@ impl Learner<'_> {
         let areas: Vec<f64> = (0..all).filter_map(area).collect();
         let mean = areas.iter().sum::<f64>() / areas.len() as f64;
         vec![("auroc".to_owned(), if areas.is_empty() { 0.5 } else { mean })]
-    }
-}
-
-/// The hash of Fowler, Noll and Vo in 64 bits.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
     }
 }
 

@@ -21,6 +21,14 @@ pub enum Schedule {
         /// The share that would be left after the last step, 0 to 1.
         floor: f64,
     },
+    /// The learning rate for a share of the planned steps that follow the warm-up, then [`Cosine`](Self::Cosine) over
+    /// the rest.
+    LateCosine {
+        /// The share of steps before the rate falls, 0 to 1.
+        hold: f64,
+        /// The share of the rate that would be left after the last step, 0 to 1.
+        floor: f64,
+    },
     /// A smaller rate whenever a metric of the validation gets no better.
     Plateau(Plateau),
 }
@@ -68,6 +76,11 @@ impl Schedule {
             Self::Cosine { floor } => {
                 check_option("floor", *floor, (0.0..=1.0).contains(floor), "a share from 0 to 1")
             }
+            Self::LateCosine { hold, floor } => {
+                [("hold", *hold), ("floor", *floor)].into_iter().try_for_each(|(option, share)| {
+                    check_option(option, share, (0.0..=1.0).contains(&share), "a share from 0 to 1")
+                })
+            }
             Self::Plateau(plateau) => {
                 let Plateau { factor, threshold, floor, .. } = *plateau;
                 check_option("factor", factor, factor > 0.0 && factor < 1.0, "above 0 and below 1")?;
@@ -84,14 +97,20 @@ impl Schedule {
         if step < warmup {
             return (step + 1) as f64 / warmup as f64;
         }
+        let share = (step - warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
         match self {
-            Self::Cosine { floor } => {
-                let share = (step - warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
-                floor + (1.0 - floor) * (1.0 + (PI * share).cos()) / 2.0
+            Self::Cosine { floor } => cosine(share, *floor),
+            Self::LateCosine { hold, floor } if share > *hold => {
+                cosine((share - hold) / (1.0 - hold), *floor)
             }
+            Self::LateCosine { .. } => 1.0,
             Self::Constant | Self::Plateau(_) => 1.0,
         }
     }
+}
+
+fn cosine(share: f64, floor: f64) -> f64 {
+    floor + (1.0 - floor) * (1.0 + (PI * share).cos()) / 2.0
 }
 
 /// What a plateau has seen so far.
