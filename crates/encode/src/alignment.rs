@@ -5,8 +5,14 @@
 
 mod error;
 mod family;
+mod prepare;
+mod read;
+mod weights;
 mod wild_type;
 
 pub use error::FamilyError;
 pub use family::{Family, FamilyParts};
+pub use prepare::{ColumnRule, DropReason, DroppedRecord, PrepareOptions, PrepareReport};
+pub use read::Alignment;
+pub use weights::{WeightRule, sequence_weights};
 pub use wild_type::{MutantProblem, WildType};

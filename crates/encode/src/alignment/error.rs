@@ -1,4 +1,3 @@
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::EncodeError;
@@ -11,12 +10,14 @@ pub enum FamilyError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// A line that is not what its format says.
-    #[error("{}:{line}: {problem}", path.display())]
+    #[error("{}:{line}{}: {problem}", path.display(), column.map(|column| format!(":{column}")).unwrap_or_default())]
     Line {
         /// The file.
         path: PathBuf,
         /// The number of the line, from 1.
         line: u64,
+        /// The number of the byte in the line, from 1.
+        column: Option<usize>,
         /// What was found and what was expected.
         problem: String,
     },
@@ -27,14 +28,6 @@ pub enum FamilyError {
         path: PathBuf,
         /// What was found and what was expected.
         problem: String,
-    },
-    /// The file system said no.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the file system said.
-        source: io::Error,
     },
     /// An option outside its range.
     #[error("{what} is {found}, expected {expected}")]
