@@ -39,6 +39,14 @@ pub enum FamilyError {
         /// The values that it may have.
         expected: String,
     },
+    /// The run was asked to stop.
+    #[error("stopped after {done} of {total} iterations")]
+    Cancelled {
+        /// How many were done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
     /// Numbers or sequences that do not fit together.
     #[error("{problem}")]
     Data {

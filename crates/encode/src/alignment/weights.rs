@@ -1,10 +1,6 @@
 //! How much each sequence counts: less, the more of its kind there are.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-mod neighbours;
+pub(super) mod neighbours;
 
 use ndarray::ArrayView2;
 

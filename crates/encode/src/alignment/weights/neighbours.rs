@@ -2,9 +2,8 @@
 
 use ndarray::ArrayView2;
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
 use crate::alignment::FamilyError;
+use crate::alignment::instructions::Instructions;
 
 /// Letters compared at a time; rows are padded to a multiple.
 pub(super) const LANES: usize = 64;
@@ -110,48 +109,10 @@ fn add_block(instructions: Instructions, rows: &Rows, least: &[u16], block: usiz
     }
 }
 
-/// What the machine can do.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Instructions {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
-}
-
-impl Instructions {
-    pub(super) fn detect() -> Self {
-        Self::all().pop().unwrap_or(Self::Portable)
-    }
-
-    /// All that this machine has, the best last.
-    pub(super) fn all() -> Vec<Self> {
-        let mut all = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            all.extend(Avx2::detect().map(Self::Avx2));
-            all.extend(Avx512::detect().map(Self::Avx512));
-        }
-        all
-    }
-
-    /// The number of equal letters of one row and each of several.
-    fn count(self, row: &[u8], rows: &[u8], matches: &mut [u16]) {
-        match self {
-            Self::Portable => count(row, rows, matches),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(it) => it.count(row, rows, matches),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(it) => it.count(row, rows, matches),
-        }
-    }
-}
-
 /// The one loop, compiled anew for each instruction set that calls it.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it is compiled anew for each instruction set that calls it")]
-pub(super) fn count(row: &[u8], rows: &[u8], matches: &mut [u16]) {
+pub(in crate::alignment) fn count(row: &[u8], rows: &[u8], matches: &mut [u16]) {
     for (other, matches) in rows.chunks_exact(row.len()).zip(matches) {
         let mut lanes = [0_u8; LANES];
         for (a, b) in row.as_chunks::<LANES>().0.iter().zip(other.as_chunks::<LANES>().0) {

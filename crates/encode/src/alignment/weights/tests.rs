@@ -4,8 +4,9 @@ use cistron_core::Seed;
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 
-use super::neighbours::{Instructions, Rows, neighbours_with};
+use super::neighbours::{Rows, neighbours_with};
 use super::*;
+use crate::alignment::instructions::Instructions;
 
 const GAP: u8 = 22;
 

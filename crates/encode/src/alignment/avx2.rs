@@ -1,10 +1,11 @@
-//! The comparison of rows compiled for AVX2.
+//! The hot loops compiled for AVX2.
 //!
-//! The loop is the portable one: integers, so the results are the same.
+//! The loops are the portable ones; no operation is fused with another, so the results are the same.
 #![expect(unsafe_code, reason = "only code that knows the machine may call code compiled for more of it")]
 #![expect(clippy::unused_self, reason = "`self` is the proof that the call is sound")]
 
-use super::neighbours;
+use super::potts::site::{self, Site, SiteGradient, SiteRoom};
+use super::weights::neighbours;
 
 /// Proof that this machine has AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -23,5 +24,23 @@ impl Avx2 {
         }
         // SAFETY: `self` exists only where these instructions were detected.
         unsafe { compiled(row, rows, matches) }
+    }
+
+    pub(super) fn evaluate<const P: usize>(
+        self,
+        site: &Site<'_>,
+        room: &mut SiteRoom<P>,
+        gradient: SiteGradient<'_, P>,
+    ) -> f64 {
+        #[target_feature(enable = "avx2")]
+        fn compiled<const P: usize>(
+            site: &Site<'_>,
+            room: &mut SiteRoom<P>,
+            gradient: SiteGradient<'_, P>,
+        ) -> f64 {
+            site::evaluate(site, room, gradient)
+        }
+        // SAFETY: `self` exists only where these instructions were detected.
+        unsafe { compiled(site, room, gradient) }
     }
 }
