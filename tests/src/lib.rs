@@ -3,6 +3,7 @@
 //! Golden files lie in the folder named by `CISTRON_GOLDEN`, real data in that of `CISTRON_DATA`. Unset, the cases
 //! that need them say so and pass, unless `CISTRON_REQUIRE_GOLDEN=1` asks them to fail.
 
+pub mod families;
 pub mod measured;
 
 use std::path::PathBuf;

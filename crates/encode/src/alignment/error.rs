@@ -1,4 +1,3 @@
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::EncodeError;
@@ -11,12 +10,14 @@ pub enum FamilyError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// A line that is not what its format says.
-    #[error("{}:{line}: {problem}", path.display())]
+    #[error("{}:{line}{}: {problem}", path.display(), column.map(|column| format!(":{column}")).unwrap_or_default())]
     Line {
         /// The file.
         path: PathBuf,
         /// The number of the line, from 1.
         line: u64,
+        /// The number of the byte in the line, from 1.
+        column: Option<usize>,
         /// What was found and what was expected.
         problem: String,
     },
@@ -28,14 +29,6 @@ pub enum FamilyError {
         /// What was found and what was expected.
         problem: String,
     },
-    /// The file system said no.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the file system said.
-        source: io::Error,
-    },
     /// An option outside its range.
     #[error("{what} is {found}, expected {expected}")]
     Option {
@@ -45,6 +38,14 @@ pub enum FamilyError {
         found: String,
         /// The values that it may have.
         expected: String,
+    },
+    /// The run was asked to stop.
+    #[error("stopped after {done} of {total} iterations")]
+    Cancelled {
+        /// How many were done.
+        done: usize,
+        /// How many there are.
+        total: usize,
     },
     /// Numbers or sequences that do not fit together.
     #[error("{problem}")]
