@@ -89,7 +89,10 @@ fn proof(data: &Path, seeds: u64) -> Result<()> {
     }
     found.sort_by(f64::total_cmp);
     println!("| median | {:.4} | |", found[found.len() / 2]);
-    println!("| mean effects of all | {:.4} | {total:.0} |", correlation(&ensemble_effects(&all)?, &measured)?);
+    println!(
+        "| mean effects of all | {:.4} | {total:.0} |",
+        correlation(&ensemble_effects(&all)?, &measured)?
+    );
     Ok(())
 }
 

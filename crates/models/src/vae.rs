@@ -256,3 +256,6 @@ impl SequenceModel for Vae {
         Ok(Array3::from_shape_fn(shape, |(i, ..)| samples.row(i).iter().sum::<f64>() / Self::SAMPLES as f64))
     }
 }
+
+#[cfg(test)]
+mod tests;

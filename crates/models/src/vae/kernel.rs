@@ -79,3 +79,6 @@ macro_rules! kernel {
     };
 }
 use kernel;
+
+#[cfg(test)]
+mod tests;
