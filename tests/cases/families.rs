@@ -51,6 +51,16 @@ fn assert_all_near(found: ArrayView2<'_, f64>, expected: &Array2<f64>, what: &st
     }
 }
 
+/// The reference ends its search where no part of the gradient exceeds 1e-11 of Neff; the curvature is at least twice
+/// lambda, so its A fields of a column, or differences of two, are known to this.
+fn assert_fields_near(found: ArrayView2<'_, f64>, expected: &Array2<f64>, neff: f64, lambda: f64) {
+    let tolerance = 2.0 * (expected.ncols() as f64).sqrt() * 1e-11 * neff.max(1.0) / (2.0 * lambda);
+    assert_eq!(found.dim(), expected.dim());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= tolerance, "{found}, expected {expected} within {tolerance}");
+    }
+}
+
 fn prepared(path: &Path, options: &PrepareOptions) -> (Family, PrepareReport) {
     let alignment = Alignment::read(text::open(path).unwrap(), path).unwrap();
     alignment.prepare(options).unwrap()
@@ -168,8 +178,9 @@ fn site_independent_models_are_those_of_the_reference() {
     let log_odds = SiteIndependent::log_odds(&family, 1.0).unwrap();
     assert_all_near(log_odds.single_effects().view(), &table(&expected["log_odds_pc1"]), "log odds");
     let fitted = SiteIndependent::fitted(&family, 0.01).unwrap();
-    assert_all_near(fitted.fields(), &table(&expected["l2_fields_lambda0.01"]), "fields");
-    assert_all_near(fitted.single_effects().view(), &table(&expected["l2_delta"]), "effects");
+    assert_fields_near(fitted.fields(), &table(&expected["l2_fields_lambda0.01"]), family.neff(), 0.01);
+    let effects = fitted.single_effects();
+    assert_fields_near(effects.view(), &table(&expected["l2_delta"]), family.neff(), 0.01);
 }
 
 /// Edits of a mutant of a pairwise golden, in which a letter may stay as it is.
@@ -177,7 +188,7 @@ fn edits(wild_type: &WildType, mutant: &str) -> Vec<Edit> {
     let part = |part: &str| match wild_type.parse(part) {
         Ok(edits) => edits,
         Err(MutantProblem::Synonymous { .. }) => Vec::new(),
-        Err(problem) => panic!("{part}: {problem}"),
+        other => other.unwrap(),
     };
     mutant.split(',').flat_map(part).collect()
 }
@@ -226,7 +237,9 @@ fn pairwise_models_are_those_of_the_reference() {
         );
         assert_all_near(model.mutual_information().view(), &table(&expected["mi_raw"]), "information");
         let fields = table(&expected["independent_fields"]);
-        assert_all_near(model.independent().unwrap().fields(), &fields, "independent fields");
+        let facts = model.facts();
+        let independent = model.independent().unwrap();
+        assert_fields_near(independent.fields(), &fields, facts.neff.into(), facts.lambda_h.into());
     }
 }
 
