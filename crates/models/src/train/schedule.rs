@@ -221,6 +221,11 @@ mod tests {
             let found = cosine.factor(step as u64, 4, 8);
             assert!((found - expected).abs() < 1e-15, "step {step}: {found}");
         }
+        let late = Schedule::LateCosine { hold: 0.5, floor: 0.2 };
+        for (step, expected) in [(3, 1.0), (4, 1.0), (6, 0.6 + 0.4 * root), (7, 0.6), (9, 0.2)] {
+            // After one step of warm-up the rate is held for 4 of 8 and falls over 4.
+            assert!((late.factor(step, 1, 9) - expected).abs() < 1e-15, "step {step}");
+        }
         assert_eq!(Schedule::Constant.factor(1, 4, 8), 0.5);
         assert_eq!(Schedule::Constant.factor(7, 4, 8), 1.0);
         assert_eq!(cosine.factor(0, 0, 0), 1.0);
@@ -232,6 +237,10 @@ mod tests {
         assert_eq!(
             message(Schedule::Cosine { floor: 1.5 }),
             "option floor is 1.5, expected a share from 0 to 1"
+        );
+        assert_eq!(
+            message(Schedule::LateCosine { hold: -0.5, floor: 0.1 }),
+            "option hold is -0.5, expected a share from 0 to 1"
         );
         let plateau =
             |factor, threshold| Schedule::Plateau(Plateau { factor, threshold, ..Default::default() });
