@@ -126,7 +126,8 @@ impl Vae {
         precision: Precision,
     ) -> Result<(Self, LoadReport), ModelsError> {
         config.check()?;
-        let names: Vec<String> = tensors::tensors(config).iter().flat_map(|spec| spec.names()).collect();
+        let names: Vec<String> =
+            tensors::tensors(config).iter().flat_map(tensors::TensorSpec::names).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let (chosen, report) = checkpoint.select(&names)?;
         let mut vae = Self::begin(config, Seed::default(), precision)?;

@@ -103,8 +103,7 @@ impl Schedule {
             Self::LateCosine { hold, floor } if share > *hold => {
                 cosine((share - hold) / (1.0 - hold), *floor)
             }
-            Self::LateCosine { .. } => 1.0,
-            Self::Constant | Self::Plateau(_) => 1.0,
+            Self::Constant | Self::LateCosine { .. } | Self::Plateau(_) => 1.0,
         }
     }
 }

@@ -3,6 +3,11 @@
 //! All of them run along positions in full vectors. Multiplications and additions are fused where the processor can,
 //! so the last bits differ between processors with and without fused instructions; lanes and threads change none.
 
+#![allow(
+    clippy::inline_always,
+    reason = "what a loop calls must be compiled for the loop's vector instructions"
+)]
+
 mod adam;
 #[cfg(target_arch = "x86_64")]
 mod avx512;

@@ -9,6 +9,7 @@ use super::noise::{Noise, VaeNoise};
 use super::tensors::width;
 use super::{Vae, VaeSparsity, with_network};
 use crate::ModelsError;
+use crate::nn::Real;
 use crate::train::Scalar;
 
 /// Where sequences lie among the latent variables.
@@ -37,8 +38,8 @@ impl Vae {
             for codes in codes.chunks(BLOCK * self.config.length) {
                 let n = codes.len() / self.config.length;
                 let encoded = network.encoder.encode(codes, n, network.level);
-                mean.extend(encoded.mean.into_iter().map(f64::from));
-                log_sd.extend(encoded.log_sd.into_iter().map(f64::from));
+                mean.extend(encoded.mean.into_iter().map(Real::wide));
+                log_sd.extend(encoded.log_sd.into_iter().map(Real::wide));
             }
         });
         let table = |values: Vec<f64>| Array2::from_shape_fn(shape, |(i, j)| values[i * shape.1 + j]);
@@ -136,7 +137,7 @@ impl Vae {
         };
         with_network!(&self.body, network => {
             let means = &network.decoder.output.scale.as_ref()?.mean;
-            let scale = |(row, position)| of_mean(f64::from(means[row * width(length) + position]));
+            let scale = |(row, position): (usize, usize)| of_mean(means[row * width(length) + position].wide());
             Some(Array2::from_shape_fn((n, length), scale))
         })
     }

@@ -206,7 +206,9 @@ impl<T: Lane + Scalar> Output<T> {
         let t = drawn.temperature.weights.first().map_or(0.0, |t| t.wide());
         let by_temperature = slope / drawn.factor.wide() / (1.0 + (-t).exp());
         if share.is_some() && self.temperature.is_some() {
-            logits.iter_mut().for_each(|x| *x *= drawn.factor);
+            for x in &mut logits {
+                *x *= drawn.factor;
+            }
         }
         let log_probabilities = sums.iter().map(|sums| sums[0]).collect();
         Likelihood { log_probabilities, by_logits: logits, by_temperature }
@@ -280,7 +282,9 @@ impl<T: Lane + Scalar> Output<T> {
             .map_init(|| Slabs::new(shape), |slabs, (index, block)| pass.block(index, block, slabs))
             .collect();
         let mut sum = vec![T::zero(); drawn.convolution.weights.len()];
-        by_convolution.iter().for_each(|part| add(level, &mut sum, part));
+        for part in &by_convolution {
+            add(level, &mut sum, part);
+        }
         [sum, by_scale]
     }
 }

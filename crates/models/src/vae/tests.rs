@@ -185,7 +185,7 @@ fn every_level_makes_the_same_step() {
         network.level = level;
         network.begin_training();
         let batch: Vec<u8> = sequences(8, 19, 1).into_iter().collect();
-        let mut drawn = Default::default();
+        let mut drawn = decoder::Drawn::default();
         for step in 0..3 {
             let noise = noise::Noise::new(VaeNoise::Drawn { seed: Seed::new(2), step }, &config, 8).unwrap();
             let rule = kernel::AdamRule { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-4 };
@@ -373,11 +373,14 @@ fn groups_are_positions_by_their_scales() {
     assert!(Vae::new(&without, Seed::new(1)).unwrap().position_groups(3).is_err());
 }
 
+/// Makes a configuration unsound.
+type Spoil = fn(&mut VaeConfig);
+
 #[test]
 fn what_makes_no_network_is_refused() {
     let sound = VaeConfig { focus: "ACGT".to_owned(), ..VaeConfig::small("ACGT", 4) };
     sound.check().unwrap();
-    let cases: [(fn(&mut VaeConfig), &str); 9] = [
+    let cases: [(Spoil, &str); 9] = [
         (|c| c.length = 0, "option length is 0, expected 1 to 1048576"),
         (|c| c.alphabet = "AA".to_owned(), "option alphabet is \"AA\", expected letters"),
         (|c| c.encoder = vec![], "option encoder is no layer, expected at least one"),

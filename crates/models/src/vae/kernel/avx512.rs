@@ -18,6 +18,7 @@ impl Avx512 {
 
     /// Runs a loop as compiled for them; it is marked `inline(always)`.
     #[inline(always)]
+    #[expect(clippy::unused_self, reason = "it is the proof")]
     pub(super) fn vectorize<R>(self, work: impl FnOnce() -> R) -> R {
         // SAFETY: `self` is made by `try_new` alone, which has seen that the processor has every feature of `run`.
         unsafe { run(work) }

@@ -31,8 +31,8 @@ fn softmax_body<T: Lane, const FUSED: bool, const N: usize>(row: SoftmaxRow<'_, 
                     row[i] += bias[i];
                 }
             }
-            for i in 0..N {
-                row[i] *= temperature;
+            for logit in row.iter_mut() {
+                *logit *= temperature;
             }
             for i in 0..N {
                 largest[i] = if j == 0 || row[i] > largest[i] { row[i] } else { largest[i] };

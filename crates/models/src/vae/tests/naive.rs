@@ -189,13 +189,14 @@ fn divergence(weights: &Weights<'_>) -> f64 {
                 ps.ln() - ls + 0.5 * ((2.0 * ls).exp() + (mu - pm).powi(2)) / (ps * ps) - 0.5
             };
             sum += match (name.as_str(), config.sparsity) {
-                ("W_out_scale", Some(_)) => match normal_scale(config) {
-                    Some((pm, ps)) => kl(pm, ps),
-                    None => {
+                ("W_out_scale", Some(_)) => {
+                    if let Some((pm, ps)) = normal_scale(config) {
+                        kl(pm, ps)
+                    } else {
                         let own = Weights::numbers(weights.noise, "W_out_scale_kl")[i];
                         -(scale_density(config, mu + ls.exp() * own) + ls + 0.5 * (2.0 * PI * E).ln())
                     }
-                },
+                }
                 ("W_out" | "b_out", _) => kl(0.0, config.pattern_sigma),
                 _ => kl(0.0, 1.0),
             };
