@@ -84,7 +84,8 @@ fn proof(data: &Path, seeds: u64) -> Result<()> {
         let effects = vae.mutant_effects(&mutants, SAMPLES, Seed::new(seed))?;
         let (seconds, rho) = (cpu_seconds() - start, correlation(&effects, &measured)?);
         println!("| {seed} | {rho:.4} | {seconds:.0} |");
-        (all.push(effects), found.push(rho));
+        all.push(effects);
+        found.push(rho);
         total += seconds;
     }
     found.sort_by(f64::total_cmp);

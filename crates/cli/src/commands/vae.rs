@@ -2,8 +2,10 @@
 
 mod couplings;
 mod input;
+mod latent;
 mod model;
 mod mutants;
+mod network;
 mod prepare;
 mod score;
 mod train;
@@ -21,7 +23,8 @@ pub(crate) enum Command {
     Prepare(prepare::PrepareArgs),
     /// Fit a model of a family
     #[command(after_help = "Examples:\n  cistron vae train blat.npz --kind independent -o sites\n  \
-                      cistron vae train blat.npz --kind pairwise -o pairs")]
+                      cistron vae train blat.npz --kind pairwise -o pairs\n  \
+                      cistron vae train blat.npz --kind vae --seed 1 -o vae")]
     Train(train::TrainArgs),
     /// Score mutants: higher is fitter, 0 is the wild type
     #[command(
@@ -33,6 +36,15 @@ pub(crate) enum Command {
     /// How strongly pairs of columns are coupled in a pairwise model, strongest first
     #[command(after_help = "Example: cistron vae couplings pairs --plot couplings.svg -o couplings.tsv")]
     Couplings(couplings::CouplingsArgs),
+    /// New sequences of a variational autoencoder, as FASTA
+    #[command(after_help = "Example: cistron vae sample vae --count 1000 -o new.fa")]
+    Sample(latent::SampleArgs),
+    /// Where sequences lie among the latent variables of a variational autoencoder
+    #[command(after_help = "Example: cistron vae embed vae blat.npz -o latent.tsv")]
+    Embed(latent::EmbedArgs),
+    /// Positions that a variational autoencoder switches on together
+    #[command(after_help = "Example: cistron vae groups vae --top 5 -o groups.tsv")]
+    Groups(latent::GroupsArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -41,6 +53,9 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Train(args) => train::run(args, context),
         Command::Score(args) => score::run(args, context),
         Command::Couplings(args) => couplings::run(args, context),
+        Command::Sample(args) => latent::sample(args, context),
+        Command::Embed(args) => latent::embed(args, context),
+        Command::Groups(args) => latent::groups(args, context),
     }
 }
 

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context as _;
+use cistron::encode::Edit;
 use cistron::encode::alignment::{Family, FamilyModel, Potts, SiteIndependent, WildType};
 use cistron::genome::text;
-use cistron::models::{Checkpoint, Tensor};
+use cistron::models::{Checkpoint, MutantEffect, Tensor, Vae};
 use cistron::ndarray::Array2;
-use cistron::{Alphabet, AtomicFile};
+use cistron::{Alphabet, AtomicFile, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::record::write_text;
@@ -36,6 +37,14 @@ struct Config {
 pub(super) enum Model {
     Independent(SiteIndependent),
     Pairwise(Box<Potts>),
+    Vae(Box<Vae>),
+}
+
+/// The draws of a model whose effects are means.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draws {
+    pub(super) samples: usize,
+    pub(super) seed: Seed,
 }
 
 impl Model {
@@ -47,6 +56,10 @@ impl Model {
         let file = path.join(CONFIG);
         let shown = || file.display().to_string();
         let config = std::fs::read_to_string(&file).with_context(shown)?;
+        let kind: serde_json::Value = serde_json::from_str(&config).with_context(shown)?;
+        if kind["model_type"] == "vae" {
+            return Ok(Self::Vae(Box::new(Vae::load(path)?.0)));
+        }
         let config: Config = serde_json::from_str(&config).with_context(shown)?;
         if config.version != VERSION {
             anyhow::bail!("{}: version is {}, expected {VERSION}", shown(), config.version);
@@ -66,7 +79,9 @@ impl Model {
                 let file = path.join(PARAMETERS);
                 Ok(Self::Pairwise(Box::new(Potts::read_plmc(text::open(&file)?, &file)?)))
             }
-            other => anyhow::bail!("{}: model type is `{other}`, expected independent or pairwise", shown()),
+            other => {
+                anyhow::bail!("{}: model type is `{other}`, expected independent, pairwise or vae", shown())
+            }
         }
     }
 
@@ -93,6 +108,7 @@ impl Model {
                 file.commit()?;
                 "pairwise"
             }
+            Self::Vae(model) => return Ok(model.save(folder)?),
         };
         weights.write(folder.join(WEIGHTS))?;
         let config = Config {
@@ -108,11 +124,53 @@ impl Model {
         write_text(&folder.join(CONFIG), &format!("{}\n", serde_json::to_string_pretty(&config)?))
     }
 
-    /// What scores mutants exactly.
-    pub(super) fn exact(&self) -> &dyn FamilyModel {
+    /// What is mutated.
+    pub(super) fn wild_type(&self) -> anyhow::Result<&WildType> {
+        Ok(match self {
+            Self::Independent(model) => model.wild_type(),
+            Self::Pairwise(model) => model.wild_type(),
+            Self::Vae(model) => model.wild_type()?,
+        })
+    }
+
+    /// What mutants do; exact effects have no standard error.
+    pub(super) fn effects(&self, mutants: &[Vec<Edit>], draws: Draws) -> anyhow::Result<Vec<MutantEffect>> {
+        let exact = |model: &dyn FamilyModel| {
+            let effect = |mutant: &Vec<Edit>| model.effect(mutant);
+            mutants
+                .iter()
+                .map(effect)
+                .map(|effect| MutantEffect { effect, standard_error: f64::NAN })
+                .collect()
+        };
+        Ok(match self {
+            Self::Independent(model) => exact(model),
+            Self::Pairwise(model) => exact(&**model),
+            Self::Vae(model) => model.mutant_effects(mutants, draws.samples, draws.seed)?,
+        })
+    }
+
+    /// The draws that effects are means of, if they are.
+    pub(super) fn samples(&self, draws: Draws) -> Option<usize> {
+        matches!(self, Self::Vae(_)).then_some(draws.samples)
+    }
+
+    /// The effect of each single mutant, (L, A).
+    pub(super) fn single_effects(&self, draws: Draws) -> anyhow::Result<Array2<f64>> {
+        Ok(match self {
+            Self::Independent(model) => model.single_effects(),
+            Self::Pairwise(model) => model.single_effects(),
+            Self::Vae(model) => model.single_effects(draws.samples, draws.seed)?,
+        })
+    }
+
+    /// The variational autoencoder of a path.
+    pub(super) fn into_vae(self, path: &Path) -> anyhow::Result<Box<Vae>> {
         match self {
-            Self::Independent(model) => model,
-            Self::Pairwise(model) => &**model,
+            Self::Vae(vae) => Ok(vae),
+            _ => {
+                anyhow::bail!("{}: model has no latent variables, expected one of --kind vae", path.display())
+            }
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use cistron::encode::alignment::FamilyModel;
+use cistron::encode::alignment::MutantProblem;
+use cistron::models::MutantEffect;
 use cistron::plot::{DeltaHeatMap, delta_heat_map};
 use cistron::{Observer, Warning, area_under_roc, pearson, spearman};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::model::Model;
+use super::model::{Draws, Model};
 use super::mutants::{Measured, read_mutants};
 use crate::context::Context;
 use crate::output::{Number, Output, check_free};
@@ -34,6 +35,9 @@ pub(crate) struct ScoreArgs {
     /// The column with what was measured
     #[arg(long, value_name = "NAME", requires = "against")]
     column: Option<String>,
+    /// Draws of weights and latent variables that effects of a variational autoencoder are means of
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    samples: u32,
     /// Heat map of the single mutants, as SVG
     #[arg(long, value_name = "SVG", requires = "singles")]
     plot: Option<PathBuf>,
@@ -42,7 +46,7 @@ pub(crate) struct ScoreArgs {
 /// A mutant and its effect, or why it has none.
 struct Scored {
     mutant: String,
-    effect: Option<f64>,
+    effect: Option<MutantEffect>,
     status: String,
 }
 
@@ -55,19 +59,20 @@ pub(super) fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
         _ => None,
     };
     let model = Model::load(&args.model)?;
-    let model = model.exact();
-    let scored = match &args.mutants {
-        Some(path) => listed(model, read_mutants(path, model.wild_type())?),
-        None => singles(model),
+    let draws = Draws { samples: args.samples as usize, seed: context.seed };
+    let mutants = match &args.mutants {
+        Some(path) => read_mutants(path, model.wild_type()?)?,
+        None => singles(&model)?,
     };
+    let scored = score(&model, mutants, draws)?;
     if let Some(path) = &args.plot {
         let mut file = Output::open(Some(path), context)?;
-        file.write_all(picture(model)?.as_bytes())?;
+        file.write_all(picture(&model, draws)?.as_bytes())?;
         file.commit()?;
     }
     let comparison = measured.map(|measured| compare(&scored, &measured, context));
     let mut output = Output::open(args.output.as_ref(), context)?;
-    write_table(&mut output, &scored)?;
+    write_table(&mut output, &scored, model.samples(draws))?;
     output.commit()?;
     if let Some(comparison) = comparison {
         let mut output = Output::open(None, context)?;
@@ -83,29 +88,32 @@ pub(super) fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn listed(model: &dyn FamilyModel, mutants: Vec<String>) -> Vec<Scored> {
-    let score = |mutant: String| match model.wild_type().parse(&mutant) {
-        Ok(edits) => Scored { effect: Some(model.effect(&edits)), status: "ok".to_owned(), mutant },
-        Err(problem) => Scored { effect: None, status: problem.to_string(), mutant },
+fn score(model: &Model, mutants: Vec<String>, draws: Draws) -> anyhow::Result<Vec<Scored>> {
+    let wild_type = model.wild_type()?;
+    let parsed: Vec<_> = mutants.iter().map(|mutant| wild_type.parse(mutant)).collect();
+    let edits: Vec<_> = parsed.iter().filter_map(|edits| edits.as_ref().ok().cloned()).collect();
+    let mut effects = model.effects(&edits, draws)?.into_iter();
+    let scored = |(mutant, parsed)| match parsed {
+        Ok(_) => Scored { mutant, effect: effects.next(), status: "ok".to_owned() },
+        Err(problem) => Scored { mutant, effect: None, status: MutantProblem::to_string(&problem) },
     };
-    mutants.into_iter().map(score).collect()
+    Ok(mutants.into_iter().zip(parsed).map(scored).collect())
 }
 
-fn singles(model: &dyn FamilyModel) -> Vec<Scored> {
-    let score = |edit| Scored {
-        mutant: model.wild_type().name(&[edit]),
-        effect: Some(model.effect(&[edit])),
-        status: "ok".to_owned(),
-    };
-    model.wild_type().singles().map(score).collect()
+fn singles(model: &Model) -> anyhow::Result<Vec<String>> {
+    let wild_type = model.wild_type()?;
+    Ok(wild_type.singles().map(|edit| wild_type.name(&[edit])).collect())
 }
 
-fn write_table(output: &mut Output, scored: &[Scored]) -> anyhow::Result<()> {
+fn write_table(output: &mut Output, scored: &[Scored], samples: Option<usize>) -> anyhow::Result<()> {
     writeln!(output, "mutant\teffect\tstandard_error\tsamples\tstatus")?;
+    let text = |number: Option<f64>| number.map(|number| Number(number).to_string()).unwrap_or_default();
     for Scored { mutant, effect, status } in scored {
-        let effect = effect.map(|effect| Number(effect).to_string()).unwrap_or_default();
-        // An exact effect has neither an error nor samples.
-        writeln!(output, "{mutant}\t{effect}\t\t\t{status}")?;
+        // An exact effect has neither an error nor samples; nor has a single draw an error.
+        let error = effect.map(|effect| effect.standard_error).filter(|error| !error.is_nan());
+        let count = samples.filter(|_| effect.is_some()).map(|n| n.to_string()).unwrap_or_default();
+        let effect = text(effect.map(|effect| effect.effect));
+        writeln!(output, "{mutant}\t{effect}\t{}\t{count}\t{status}", text(error))?;
     }
     Ok(())
 }
@@ -122,7 +130,7 @@ fn compare(scored: &[Scored], measured: &Measured, context: &Context) -> Value {
             context.progress.warn(Warning::new(count, what));
         }
     }
-    let both = |it: &Scored| Some((it.effect?, *measured.values.get(&it.mutant)?));
+    let both = |it: &Scored| Some((it.effect?.effect, *measured.values.get(&it.mutant)?));
     let (effects, values): (Vec<f64>, Vec<f64>) = scored.iter().filter_map(both).unzip();
     let mut sorted = values.clone();
     sorted.sort_by(f64::total_cmp);
@@ -142,9 +150,9 @@ fn compare(scored: &[Scored], measured: &Measured, context: &Context) -> Value {
     })
 }
 
-fn picture(model: &dyn FamilyModel) -> anyhow::Result<String> {
-    let wild_type = model.wild_type();
-    let effects: Vec<f64> = model.single_effects().iter().copied().collect();
+fn picture(model: &Model, draws: Draws) -> anyhow::Result<String> {
+    let wild_type = model.wild_type()?;
+    let effects: Vec<f64> = model.single_effects(draws)?.iter().copied().collect();
     let letters = wild_type.letters();
     let positions = wild_type.positions();
     let first = positions.first().copied().unwrap_or(0);

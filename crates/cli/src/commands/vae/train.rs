@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::family_error;
 use super::input::AlignmentArgs;
 use super::model::Model;
+use super::network::NetworkArgs;
 use crate::context::{Context, usage};
 use crate::output::check_free;
 use crate::record::{Record, digests};
@@ -38,9 +39,11 @@ pub(crate) struct TrainArgs {
     /// Penalty of the squares of couplings (pairwise) [default: 0.2 times the columns less 1]
     #[arg(long, value_name = "L")]
     lambda_j: Option<f64>,
-    /// Largest number of steps (pairwise) [default: 100]
+    /// Largest number of steps (pairwise) [default: 100], or number of updates (vae) [default: 6000]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
+    #[command(flatten)]
+    network: NetworkArgs,
     #[command(flatten)]
     alignment: AlignmentArgs,
 }
@@ -52,15 +55,25 @@ enum KindArg {
     Independent,
     /// Columns and pairs of columns
     Pairwise,
+    /// A variational autoencoder: all columns at once
+    Vae,
 }
 
 pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     let record = Record::begin();
-    check_free(&args.output.join("config.json"), context)?;
     args.check()?;
+    if !args.network.resume {
+        check_free(&args.output.join("config.json"), context)?;
+    }
     let family = args.alignment.read(&args.input, context)?.family;
     let mut log = Vec::new();
+    let more = json!({"command": "vae train", "sequences": family.len(), "neff": family.neff()});
+    let inputs = || digests(std::slice::from_ref(&args.input));
     let model = match args.kind {
+        KindArg::Vae => {
+            args.network.train(args.steps, &family, &args.output, context)?;
+            return record.write(&args.output, context, &inputs()?, &more);
+        }
         KindArg::Independent => independent(args, &family)?,
         KindArg::Pairwise => pairwise(args, &family, &mut log, context)?,
     };
@@ -71,18 +84,23 @@ pub(super) fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     }
     file.commit()?;
     model.save(&args.output, &family)?;
-    let more = json!({"command": "vae train", "sequences": family.len(), "neff": family.neff()});
-    record.write(&args.output, context, &digests(std::slice::from_ref(&args.input))?, &more)
+    record.write(&args.output, context, &inputs()?, &more)
 }
 
 impl TrainArgs {
     /// Refuses options that the kind of model does not have.
     fn check(&self) -> anyhow::Result<()> {
+        let pseudocount = ("--pseudocount", self.pseudocount.is_some());
+        let [lambda_h, lambda_j] =
+            [("--lambda-h", self.lambda_h.is_some()), ("--lambda-j", self.lambda_j.is_some())];
+        let of_network = self.network.given();
+        let network = (of_network.unwrap_or(""), of_network.is_some());
         let (kind, wrong) = match self.kind {
             KindArg::Independent => {
-                ("independent", [("--lambda-j", self.lambda_j.is_some()), ("--steps", self.steps.is_some())])
+                ("independent", vec![lambda_j, ("--steps", self.steps.is_some()), network])
             }
-            KindArg::Pairwise => ("pairwise", [("--pseudocount", self.pseudocount.is_some()), ("", false)]),
+            KindArg::Pairwise => ("pairwise", vec![pseudocount, network]),
+            KindArg::Vae => ("vae", vec![pseudocount, lambda_h, lambda_j]),
         };
         match wrong.iter().find(|(_, given)| *given) {
             Some((option, _)) => Err(usage(format!("{option} has no meaning for --kind {kind}"))),
