@@ -1,13 +1,14 @@
 //! Inputs one after the other, and what breaks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cistron::Seed;
+use cpu_time::ThreadTime;
 
 use crate::{Target, mutate};
 
-/// A reader that takes longer over 64 kB than this hangs, on the slowest machine.
+/// A reader that computes longer over 64 kB than this hangs, on the slowest machine, however busy that is.
 const SLOW: Duration = Duration::from_secs(20);
 
 /// What a target has been through.
@@ -81,7 +82,7 @@ impl Campaign {
         let index = self.tally.inputs;
         let input = self.input(index);
         self.tally.inputs += 1;
-        let begin = Instant::now();
+        let begin = ThreadTime::now();
         let judged = catch_unwind(AssertUnwindSafe(|| (self.target.check)(&input)));
         let fail = |message: String| Box::new(Failure { index, input: input.clone(), message });
         match judged {
@@ -90,7 +91,7 @@ impl Campaign {
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
                 Err(fail(text.unwrap_or_default()))
             }
-            Ok(_) if begin.elapsed() > SLOW => Err(fail(format!("took {:?}", begin.elapsed()))),
+            Ok(_) if begin.elapsed() > SLOW => Err(fail(format!("computed for {:?}", begin.elapsed()))),
             Ok(taken) => {
                 self.tally.taken += u64::from(taken);
                 Ok(index)

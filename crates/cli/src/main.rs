@@ -14,6 +14,7 @@ mod commands;
 mod context;
 mod input;
 mod output;
+mod parts;
 mod progress;
 mod record;
 mod sorted;

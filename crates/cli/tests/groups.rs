@@ -73,14 +73,8 @@ fn groups_of_variants_are_compared() {
 fn groups_that_cannot_be_compared_are_refused() {
     let bench = Bench::new();
     write_groups(&bench);
-    let refuse = |arguments: &str, code: i32, message: &str| {
-        let ran = bench.run(&format!("effect compare {arguments} --quiet"));
-        assert!(
-            ran.code == Some(code) && ran.stderr.contains(message),
-            "{arguments}: {:?} {}",
-            ran.code,
-            ran.stderr
-        );
+    let refuse = |arguments: &str, code, message| {
+        bench.refuses(&format!("effect compare {arguments} --quiet"), code, message)
     };
     refuse("scores.tsv --groups groups.tsv", 2, "--columns");
     refuse("scores.tsv --groups groups.tsv --columns K562,K562", 2, "`K562` twice");

@@ -9,15 +9,9 @@ use support::Bench;
 
 const SATURATE: &str = "effect saturate --model probe.safetensors --fasta genome.fa --width 12 --out-dir out";
 
-/// Runs a command that must fail; returns nothing but checks code and message, and that nothing was left.
+/// A command that must fail with one line, and leave nothing.
 fn refuse(bench: &Bench, arguments: &str, code: i32, expected: &str) {
-    let ran = bench.run(arguments);
-    assert_eq!(ran.code, Some(code), "cistron {arguments}: {}{}", ran.stdout, ran.stderr);
-    assert!(
-        ran.stderr.contains(expected),
-        "cistron {arguments}\nfound    {}\nexpected {expected}",
-        ran.stderr
-    );
+    let ran = bench.refuses(arguments, code, expected);
     if code == 1 {
         assert!(ran.stderr.starts_with("error: ") && ran.stderr.lines().count() == 1, "{}", ran.stderr);
     }

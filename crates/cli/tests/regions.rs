@@ -60,15 +60,8 @@ fn regions_that_are_none_are_refused_with_their_place() {
     bench.write("low.bed", "#\nchr1\t5\t9\tx\tlow\nchr1\t6\t9\tx\n");
     bench.write("one.bed", "chr1\t5\t9\tx\tlow\n");
     bench.write("sizes", "chr2\t50\n");
-    let refuse = |arguments: &str, code: i32, message: &str| {
-        let ran = bench.run(&format!("regions {arguments}"));
-        assert!(
-            ran.code == Some(code) && ran.stderr.contains(message),
-            "{arguments}: {:?} {}",
-            ran.code,
-            ran.stderr
-        );
-    };
+    let refuse =
+        |arguments: &str, code, message| bench.refuses(&format!("regions {arguments}"), code, message);
     refuse("merge bad.bed", 1, "bad.bed:2:3: end 5 is below start 9");
     refuse(
         "merge low.bed --columns 5 --operations count",
@@ -105,7 +98,6 @@ fn every_substitution_of_a_region_is_written_as_vcf() {
     for (region, code, message) in
         [("chr1:30-40", 1, "chr1:30-40"), ("chr3:1-2", 1, "chr3"), ("chr1", 2, "expected CONTIG:START-END")]
     {
-        let ran = bench.run(&format!("regions variants genome.fa --region {region}"));
-        assert!(ran.code == Some(code) && ran.stderr.contains(message), "{region}: {}", ran.stderr);
+        bench.refuses(&format!("regions variants genome.fa --region {region}"), code, message);
     }
 }

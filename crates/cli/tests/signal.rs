@@ -67,13 +67,7 @@ fn what_cannot_be_binned_is_refused() {
         ("toy.bw --bed r.bed --bins 1 --stat median", 2, "expected sum, mean, min, max, std or coverage"),
         ("toy.bw --bed r.bed --bins 13 --stat sum -o r.bed", 1, "r.bed exists already"),
     ] {
-        let ran = bench.run(&format!("signal bin {arguments}"));
-        assert!(
-            ran.code == Some(code) && ran.stderr.contains(message),
-            "{arguments}: {} {:?}",
-            ran.stderr,
-            ran.code
-        );
+        bench.refuses(&format!("signal bin {arguments}"), code, message);
     }
 }
 
@@ -134,13 +128,7 @@ fn what_cannot_be_averaged_is_refused() {
         ("toy.bw --bin-size 0", 2, "--bin-size"),
         ("toy.bw -o toy.bw", 1, "toy.bw exists already"),
     ] {
-        let ran = bench.run(&format!("signal average {arguments}"));
-        assert!(
-            ran.code == Some(code) && ran.stderr.contains(message),
-            "{arguments}: {} {:?}",
-            ran.stderr,
-            ran.code
-        );
+        bench.refuses(&format!("signal average {arguments}"), code, message);
     }
 }
 

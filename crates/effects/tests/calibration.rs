@@ -1,27 +1,19 @@
 //! Differences of variants against a background.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use cistron_core::{Alphabet, Contig, Reference, ReferenceError, Run, Seed, VariantRow};
+mod support;
+
+use cistron_core::{Alphabet, Run, Seed, VariantRow};
 use cistron_effects::{
     Calibration, EffectError, EmpiricalNull, OnMismatch, VariantOptions, VariantScore, VariantScorer,
 };
 use cistron_encode::{FnModel, HeadSpec, ModelSpec, SequenceBatch, SequenceModel};
 use ndarray::Array3;
+use support::Genome;
 
 const LENGTH: usize = 60_000;
 
-struct Genome {
-    contigs: [Contig; 1],
-    letters: Vec<u8>,
-}
-
 impl Genome {
-    fn random() -> Self {
-        let mut stream = Seed::new(5).stream("genome", 0);
-        let letters = (0..LENGTH).map(|_| b"ACGT"[stream.below(4) as usize]).collect();
-        Self { contigs: [Contig { name: "c".into(), length: LENGTH as u64 }], letters }
-    }
-
     /// Random substitutions, `label` by `label` other ones.
     fn variants(&self, label: &str, n: usize) -> Vec<VariantRow> {
         let mut stream = Seed::new(6).stream(label, 0);
@@ -44,22 +36,6 @@ fn row_of(place: usize, reference: &[u8], alternate: &[u8]) -> VariantRow {
         reference: allele(reference),
         alternate: allele(alternate),
         alt_index: 0,
-    }
-}
-
-impl Reference for Genome {
-    fn name(&self) -> String {
-        "random".into()
-    }
-    fn contigs(&self) -> &[Contig] {
-        &self.contigs
-    }
-    fn index_of(&self, contig: &str) -> Option<usize> {
-        (contig == "c").then_some(0)
-    }
-    fn read_into(&self, _: usize, start: u64, end: u64, letters: &mut Vec<u8>) -> Result<(), ReferenceError> {
-        letters.extend_from_slice(&self.letters[start as usize..end as usize]);
-        Ok(())
     }
 }
 
@@ -109,7 +85,7 @@ fn uniformity_tells_uniform_numbers_from_others() {
 
 #[test]
 fn p_values_of_variants_that_do_nothing_are_uniform() {
-    let (genome, model) = (Genome::random(), model());
+    let (genome, model) = (Genome::random(LENGTH, 5), model());
     let scorer = VariantScorer::new(&genome, &[&model], VariantOptions::default()).unwrap();
     let score = |label: &str| scorer.score(&genome.variants(label, 10_000), Run::default()).unwrap();
     let calibration = Calibration::new(&null_of(&scorer, &score("background"))).unwrap();
@@ -126,7 +102,7 @@ fn p_values_of_variants_that_do_nothing_are_uniform() {
 
 #[test]
 fn p_values_in_a_random_genome_are_uniform_against_shuffles() {
-    let (genome, model) = (Genome::random(), model());
+    let (genome, model) = (Genome::random(LENGTH, 5), model());
     let scorer = VariantScorer::new(&genome, &[&model], VariantOptions::default()).unwrap();
     let rows = genome.variants("tested", 2000);
     let null = scorer.shuffled_background(&rows, 5, Seed::new(1), Run::default()).unwrap();
@@ -139,7 +115,7 @@ fn p_values_in_a_random_genome_are_uniform_against_shuffles() {
 
 #[test]
 fn parts_and_threads_draw_the_same_shuffles() {
-    let (genome, model) = (Genome::random(), model());
+    let (genome, model) = (Genome::random(LENGTH, 5), model());
     let options = VariantOptions { both_strands: true, shifts: vec![-3, 0, 2], ..VariantOptions::default() };
     let scorer = VariantScorer::new(&genome, &[&model], options).unwrap();
     let mut rows = genome.variants("tested", 40);
@@ -164,7 +140,7 @@ fn parts_and_threads_draw_the_same_shuffles() {
 #[test]
 fn a_model_of_the_allele_alone_sees_no_difference_in_shuffles() {
     // What is read at the variant's own place does not depend on what stands around it.
-    let genome = Genome::random();
+    let genome = Genome::random(LENGTH, 5);
     let spec = ModelSpec::scalar(Alphabet::dna(), Some(24), "base");
     let model = FnModel::new(spec, |batch: &SequenceBatch| {
         let base = |i: usize| f32::from(batch.codes()[[i, 12]]);
@@ -179,7 +155,7 @@ fn a_model_of_the_allele_alone_sees_no_difference_in_shuffles() {
 
 #[test]
 fn a_background_of_nothing_that_can_be_scored_is_refused() {
-    let (genome, model) = (Genome::random(), model());
+    let (genome, model) = (Genome::random(LENGTH, 5), model());
     let options = VariantOptions { on_mismatch: OnMismatch::Skip, ..VariantOptions::default() };
     let scorer = VariantScorer::new(&genome, &[&model], options).unwrap();
     let wrong = if genome.letters[7] == b'A' { b"C" } else { b"A" };

@@ -1,49 +1,25 @@
 //! The public surface of variant scoring: windows, strands, shifts, sides, models.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod support;
+
 use std::num::NonZeroUsize;
 
-use cistron_core::{Alphabet, Contig, Reference, ReferenceError, Run, Seed, VariantRow};
+use cistron_core::{Alphabet, Run, VariantRow};
 use cistron_effects::{
     EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions, VariantScore, VariantScorer,
 };
 use cistron_encode::{FnModel, HeadSpec, ModelError, ModelSpec, SequenceBatch, SequenceModel};
 use ndarray::Array3;
+use support::Genome;
 
 const LENGTH: usize = 200;
 /// The bases of a bin.
 const BIN: usize = 4;
 
-struct Genome {
-    contigs: [Contig; 1],
-    letters: Vec<u8>,
-}
-
 impl Genome {
-    fn random() -> Self {
-        let mut stream = Seed::new(3).stream("genome", 0);
-        let letters = (0..LENGTH).map(|_| b"ACGT"[stream.below(4) as usize]).collect();
-        Self { contigs: [Contig { name: "c".into(), length: LENGTH as u64 }], letters }
-    }
-
     fn base(&self, position: usize) -> char {
         self.letters[position - 1] as char
-    }
-}
-
-impl Reference for Genome {
-    fn name(&self) -> String {
-        "random".into()
-    }
-    fn contigs(&self) -> &[Contig] {
-        &self.contigs
-    }
-    fn index_of(&self, contig: &str) -> Option<usize> {
-        (contig == "c").then_some(0)
-    }
-    fn read_into(&self, _: usize, start: u64, end: u64, letters: &mut Vec<u8>) -> Result<(), ReferenceError> {
-        letters.extend_from_slice(&self.letters[start as usize..end as usize]);
-        Ok(())
     }
 }
 
@@ -79,14 +55,14 @@ fn counter(bins: usize, factor: f32) -> impl SequenceModel {
 }
 
 fn score(options: VariantOptions, rows: &[&str]) -> Vec<VariantScore> {
-    let (genome, model) = (Genome::random(), counter(10, 1.0));
+    let (genome, model) = (Genome::random(LENGTH, 3), counter(10, 1.0));
     let scorer = VariantScorer::new(&genome, &[&model], options).unwrap();
     let rows: Vec<VariantRow> = rows.iter().map(|row| row.parse().unwrap()).collect();
     scorer.score(&rows, Run::default()).unwrap()
 }
 
 fn refusal(options: VariantOptions, row: &str) -> String {
-    let (genome, model) = (Genome::random(), counter(10, 1.0));
+    let (genome, model) = (Genome::random(LENGTH, 3), counter(10, 1.0));
     match VariantScorer::new(&genome, &[&model], options) {
         Ok(scorer) => scorer.score(&[row.parse().unwrap()], Run::default()).unwrap_err().to_string(),
         Err(error) => error.to_string(),
@@ -95,7 +71,7 @@ fn refusal(options: VariantOptions, row: &str) -> String {
 
 /// A deletion, an insertion and a substitution, as the genome has them.
 fn rows() -> Vec<String> {
-    let genome = Genome::random();
+    let genome = Genome::random(LENGTH, 3);
     let of = |from: usize, to: usize| (from..=to).map(|position| genome.base(position)).collect::<String>();
     let other = if genome.base(90) == 'A' { 'C' } else { 'A' };
     vec![
@@ -122,7 +98,7 @@ fn counted(edited: &str, start: i64) -> Vec<[f64; 3]> {
 
 #[test]
 fn numbers_are_those_of_the_edited_genome() {
-    let genome = Genome::random();
+    let genome = Genome::random(LENGTH, 3);
     let text = String::from_utf8(genome.letters.clone()).unwrap();
     for (mode, fixed_right) in [(IndelMode::Left, false), (IndelMode::Right, true)] {
         let options =
@@ -217,7 +193,7 @@ fn shifts_are_averaged() {
 
 #[test]
 fn models_are_averaged_and_their_spread_is_told() {
-    let genome = Genome::random();
+    let genome = Genome::random(LENGTH, 3);
     let (one, three) = (counter(10, 1.0), counter(10, 3.0));
     let rows: Vec<VariantRow> = rows().iter().map(|row| row.parse().unwrap()).collect();
     let score = |models: &[&dyn SequenceModel]| {
@@ -241,7 +217,7 @@ fn models_are_averaged_and_their_spread_is_told() {
 
 #[test]
 fn another_allele_is_an_error_or_what_was_asked_for() {
-    let genome = Genome::random();
+    let genome = Genome::random(LENGTH, 3);
     let (base, position) = (genome.base(50), 50);
     let other = if base == 'G' { 'T' } else { 'G' };
     let swapped = format!("c:{position}:{other}:{base}");

@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cistron::genome::text;
-use cistron::motif::{Background, LogoScale, MotifFormat, MotifSet, parse_motifs, write_motifs};
+use cistron::motif::{
+    Background, LogoScale, MotifError, MotifFormat, MotifSet, TomtomError, parse_motifs, write_motifs,
+};
 use cistron::plot::{Logo, logo};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::context::Context;
+use crate::context::{Context, usage};
 use crate::output::Output;
 
 #[derive(Subcommand)]
@@ -160,4 +162,12 @@ fn draw(args: &LogoArgs, context: &Context) -> anyhow::Result<()> {
     let mut output = Output::open(args.output.as_ref(), context)?;
     output.write_all(svg.as_bytes())?;
     output.commit()
+}
+
+/// An option out of its range is a wrong use.
+pub(crate) fn option_error(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    let of_scan = matches!(error.downcast_ref(), Some(MotifError::Option { .. }));
+    let of_comparison = matches!(error.downcast_ref(), Some(TomtomError::Option { .. }));
+    if of_scan || of_comparison { usage(error.to_string()) } else { error }
 }

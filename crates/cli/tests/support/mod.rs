@@ -11,6 +11,10 @@ use std::process::{Command, Output};
 use cistron::models::{KmerWeights, LinearProbe};
 use tempfile::TempDir;
 
+/// A motif of seven sure letters, in the MEME format.
+pub const AP1: &str = "MEME version 4\n\nMOTIF M1 AP1\nletter-probability matrix: w= 7 nsites= 20\n\
+    0 0 0 1\n0 0 1 0\n1 0 0 0\n0 1 0 0\n0 0 0 1\n0 1 0 0\n1 0 0 0\n";
+
 /// A folder with a small genome, regions, a probe and room for results.
 pub struct Bench {
     folder: TempDir,
@@ -69,6 +73,18 @@ impl Bench {
         let ran = self.run(arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "cistron {arguments}");
         ran.stdout
+    }
+
+    /// As [`run`](Self::run), for a run that must end with an exit code and a message.
+    pub fn refuses(&self, arguments: &str, code: i32, message: &str) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(code), "cistron {arguments}: {}{}", ran.stdout, ran.stderr);
+        assert!(
+            ran.stderr.contains(message),
+            "cistron {arguments}\nfound    {}\nexpected {message}",
+            ran.stderr
+        );
+        ran
     }
 
     /// The files of a results folder but for the record of the run; the date of `run_config.json` is cut out.

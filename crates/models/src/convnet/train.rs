@@ -1,175 +1,24 @@
-use cistron_core::{Alphabet, Run, Seed, area_under_roc};
-use cistron_encode::SequenceBatch;
+use cistron_core::{Run, area_under_roc};
 
 use super::network::Network;
 use super::{Body, ConvNet, ConvNetConfig, HeadActivation};
 use crate::nn::{Loss, Parameters, Pass, Precision, Tensor};
 use crate::train::{
-    Adam, Batches, Dataset, FitOptions, FitReport, Network as Learning, NetworkTrainee, Optimizer, RunFolder,
-    Schedule, Stepping, Validation, Watch, fit, with_feed,
+    Batches, FitReport, Network as Learning, NetworkTrainee, RunFolder, Validation, fit, with_feed,
 };
 use crate::{Device, ModelsError};
 
 mod average;
+mod data;
+mod options;
 
 use average::Averaged;
+pub use data::ConvNetData;
+use data::{Examples, Rows};
+pub use options::{ConvNetLoss, ConvNetTraining};
 
 /// Sequences that are measured at a time.
 const MEASURED: usize = 256;
-
-/// What a network's numbers cost against their targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConvNetLoss {
-    /// Of classes, 0 or 1 (or between): the cross-entropy of each track's sigmoid. The heads end in `sigmoid`, or in
-    /// nothing, their numbers then being logits.
-    #[default]
-    BinaryCrossEntropy,
-    /// Of any numbers: the squared error of what the heads predict.
-    SquaredError,
-    /// Of counts from 0: Poisson's. The heads end in `softplus` and predict rates, or in nothing, their numbers then
-    /// being logarithms of rates.
-    Poisson,
-}
-
-impl ConvNetLoss {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::BinaryCrossEntropy, Self::SquaredError, Self::Poisson];
-
-    /// The name on the command line and in files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BinaryCrossEntropy => "bce",
-            Self::SquaredError => "mse",
-            Self::Poisson => "poisson",
-        }
-    }
-
-    /// The loss of a head's numbers before its activation, and what is done to them first.
-    fn of(self, activation: HeadActivation) -> Option<(Loss, HeadActivation)> {
-        match (self, activation) {
-            (Self::BinaryCrossEntropy, HeadActivation::None | HeadActivation::Sigmoid) => {
-                Some((Loss::BinaryCrossEntropy, HeadActivation::None))
-            }
-            (Self::SquaredError, _) => Some((Loss::SquaredError, activation)),
-            (Self::Poisson, HeadActivation::None) => Some((Loss::PoissonOfLog, activation)),
-            (Self::Poisson, HeadActivation::Softplus) => Some((Loss::Poisson, activation)),
-            _ => None,
-        }
-    }
-
-    fn takes(self, target: f64) -> bool {
-        match self {
-            Self::BinaryCrossEntropy => (0.0..=1.0).contains(&target),
-            Self::SquaredError => target.is_finite(),
-            Self::Poisson => target >= 0.0 && target.is_finite(),
-        }
-    }
-
-    const fn expected(self) -> &'static str {
-        match self {
-            Self::BinaryCrossEntropy => "numbers from 0 to 1",
-            Self::SquaredError => "finite numbers",
-            Self::Poisson => "finite numbers from 0",
-        }
-    }
-}
-
-impl std::str::FromStr for ConvNetLoss {
-    type Err = ModelsError;
-
-    fn from_str(text: &str) -> Result<Self, ModelsError> {
-        Self::ALL.into_iter().find(|loss| loss.name() == text).ok_or_else(|| ModelsError::Option {
-            option: "loss",
-            found: text.to_owned(),
-            expected: Self::ALL.map(Self::name).join(", "),
-        })
-    }
-}
-
-/// How a network is trained.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "options, with defaults for the rest")]
-pub struct ConvNetTraining {
-    /// What is learned. Default: classes.
-    pub loss: ConvNetLoss,
-    /// The largest number of passes over the training data. Default: 20.
-    pub epochs: u64,
-    /// The learning rate. Default: 1e-3.
-    pub learning_rate: f64,
-    /// How it changes. Default: half a cosine down to a hundredth.
-    pub schedule: Schedule,
-    /// The sequences of a step. Default: 64.
-    pub batch: usize,
-    /// The number of epochs without a lower validation loss after which training stops. Default: 5.
-    pub patience: Option<u64>,
-    /// The weight decay of `AdamW`, which spares biases and normalisation. Default: 0.01.
-    pub weight_decay: f64,
-    /// The largest norm of a step's gradient. Default: 1.
-    pub clip: Option<f64>,
-    /// Training sequences are shifted by up to so many letters either way, anew in each epoch; what comes in from
-    /// beside them is unknown. Default: 0.
-    pub max_shift: usize,
-    /// If so, what is measured and kept is a running mean of the weights, of which so large a share stays at each step
-    /// (Polyak's averaging). Default: none.
-    pub average: Option<f64>,
-}
-
-impl Default for ConvNetTraining {
-    fn default() -> Self {
-        Self {
-            loss: ConvNetLoss::default(),
-            epochs: 20,
-            learning_rate: 1e-3,
-            schedule: Schedule::Cosine { floor: 0.01 },
-            batch: 64,
-            patience: Some(5),
-            weight_decay: 0.01,
-            clip: Some(1.0),
-            max_shift: 0,
-            average: None,
-        }
-    }
-}
-
-impl ConvNetTraining {
-    fn fitting(&self) -> FitOptions {
-        FitOptions {
-            epochs: self.epochs,
-            learning_rate: self.learning_rate,
-            schedule: self.schedule.clone(),
-            best: Some(Watch::default()),
-            patience: self.patience,
-            ..FitOptions::default()
-        }
-    }
-
-    fn stepping(&self) -> Stepping {
-        let adam = Adam { weight_decay: self.weight_decay, ..Adam::default() };
-        Stepping { optimizer: Optimizer::AdamW(adam), clip: self.clip, accumulate: 1 }
-    }
-
-    fn check(&self) -> Result<(), ModelsError> {
-        match self.average {
-            Some(share) if !(0.0..1.0).contains(&share) => Err(ModelsError::Option {
-                option: "average",
-                found: share.to_string(),
-                expected: "a share from 0 to below 1".to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Sequences and what is known of each.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "plain data")]
-pub struct ConvNetData<'a> {
-    /// The sequences (N).
-    pub sequences: &'a SequenceBatch,
-    /// Their targets (N, outputs), row after row: of each head its bins, of each bin its tracks.
-    pub targets: &'a [f64],
-}
 
 /// A trained network and how it came about.
 #[derive(Debug)]
@@ -285,94 +134,6 @@ impl ConvNet {
     }
 }
 
-impl ConvNetData<'_> {
-    fn check(
-        &self,
-        set: &'static str,
-        net: &ConvNet,
-        heads: &[TrainedHead],
-        loss: ConvNetLoss,
-    ) -> Result<(), ModelsError> {
-        let refuse = |problem: String| Err(ModelsError::Data { set, problem });
-        let (n, outputs) = (self.sequences.len(), outputs(heads));
-        if n == 0 {
-            return refuse("found no sequence, expected at least 1".to_owned());
-        }
-        net.spec.check(self.sequences.alphabet(), self.sequences.width())?;
-        if self.targets.len() != n * outputs {
-            let found = self.targets.len();
-            return refuse(format!("found {found} targets, expected {outputs} for each of {n} sequences"));
-        }
-        match self.targets.iter().position(|target| !loss.takes(*target)) {
-            None => Ok(()),
-            Some(place) => {
-                let (row, output, found) = (place / outputs, place % outputs, self.targets[place]);
-                refuse(format!("target {output} of sequence {row} is {found}, expected {}", loss.expected()))
-            }
-        }
-    }
-}
-
-/// Training sequences as a data set.
-struct Rows<'a> {
-    data: ConvNetData<'a>,
-    outputs: usize,
-    max_shift: usize,
-    seed: Seed,
-}
-
-/// One-hot sequences (n, L, A) and their targets (n, outputs).
-struct Examples {
-    n: usize,
-    one_hot: Vec<f32>,
-    targets: Vec<f32>,
-}
-
-impl Dataset for Rows<'_> {
-    type Batch = Examples;
-
-    fn n_rows(&self) -> u64 {
-        self.data.sequences.len() as u64
-    }
-
-    fn batch(&self, epoch: u64, rows: &[u64]) -> Result<Examples, ModelsError> {
-        let width = (2 * self.max_shift + 1) as u64;
-        let shift = |row: u64| match self.max_shift {
-            0 => 0,
-            most => {
-                let place = epoch.wrapping_mul(self.n_rows()).wrapping_add(row);
-                self.seed.stream("shift", place).below(width) as isize - most as isize
-            }
-        };
-        Ok(self.data.examples(rows.iter().map(|&row| (row as usize, shift(row))), self.outputs))
-    }
-}
-
-impl ConvNetData<'_> {
-    /// Sequences, each moved by a number of letters.
-    fn examples(&self, rows: impl ExactSizeIterator<Item = (usize, isize)>, outputs: usize) -> Examples {
-        let (letters, length) = (usize::from(self.alphabet().len()), self.sequences.width());
-        let n = rows.len();
-        let mut one_hot = vec![0.0; n * length * letters];
-        let mut targets = Vec::with_capacity(n * outputs);
-        let codes = self.sequences.codes();
-        for (place, (row, shift)) in one_hot.chunks_exact_mut((length * letters).max(1)).zip(rows) {
-            targets.extend(self.targets[row * outputs..][..outputs].iter().map(|&target| target as f32));
-            for (position, code) in codes.row(row).iter().enumerate() {
-                let moved = position.checked_add_signed(shift).filter(|at| *at < length);
-                if let (Some(at), true) = (moved, usize::from(*code) < letters) {
-                    place[at * letters + usize::from(*code)] = 1.0;
-                }
-            }
-        }
-        Examples { n, one_hot, targets }
-    }
-
-    fn alphabet(&self) -> &Alphabet {
-        self.sequences.alphabet()
-    }
-}
-
 /// A network in training.
 struct Learner<'a> {
     config: &'a ConvNetConfig,
@@ -452,18 +213,11 @@ impl Learning for Learner<'_> {
 
     fn identity(&self) -> Vec<(String, String)> {
         let config = serde_json::to_string(self.config).unwrap_or_default();
-        let data = |data: &ConvNetData<'_>| {
-            let codes = data.sequences.codes();
-            let mut hash = Fnv::default();
-            codes.iter().for_each(|code| hash.add(&[*code]));
-            data.targets.iter().for_each(|target| hash.add(&target.to_le_bytes()));
-            format!("{} sequences, {:016x}", codes.nrows(), hash.0)
-        };
         let ConvNetTraining { loss, batch, max_shift, average, .. } = self.options;
         [
             ("network", config),
-            ("training data", data(&self.training)),
-            ("validation data", data(&self.validation)),
+            ("training data", self.training.digest()),
+            ("validation data", self.validation.digest()),
             ("loss", loss.name().to_owned()),
             ("batch", batch.to_string()),
             ("largest shift", max_shift.to_string()),
@@ -490,23 +244,6 @@ impl Learner<'_> {
         let areas: Vec<f64> = (0..all).filter_map(area).collect();
         let mean = areas.iter().sum::<f64>() / areas.len() as f64;
         vec![("auroc".to_owned(), if areas.is_empty() { 0.5 } else { mean })]
-    }
-}
-
-/// The hash of Fowler, Noll and Vo in 64 bits.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
     }
 }
 

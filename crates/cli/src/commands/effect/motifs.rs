@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use cistron::effects::OnMismatch;
 use cistron::genome::{fasta, open_reference, vcf};
-use cistron::motif::{AlleleScanner, FimoOptions, MotifChange, MotifError, MotifSet, ScanThreshold};
+use cistron::motif::{AlleleScanner, FimoOptions, MotifChange, MotifSet, ScanThreshold};
 use cistron::{Alphabet, Reference, Strand, Variant, VariantRow, Window};
 use clap::Args;
 use rayon::prelude::*;
 
 use super::tally::{MismatchArg, Tally};
-use crate::commands::motif::read_motifs;
+use crate::commands::motif::{option_error, read_motifs};
 use crate::context::{Context, usage};
 use crate::input::GenomeArgs;
 use crate::output::{Number, Output};
@@ -64,10 +64,7 @@ struct Alleles {
 pub(super) fn motifs(args: &MotifsArgs, context: &Context) -> anyhow::Result<()> {
     let set = read_motifs(&args.motifs, context)?;
     let options = FimoOptions { threshold: ScanThreshold::PValue(args.threshold), ..FimoOptions::default() };
-    let scanner = AlleleScanner::new(&set, &options).map_err(|error| match error {
-        MotifError::Option { .. } => usage(error.to_string()),
-        other => other.into(),
-    })?;
+    let scanner = AlleleScanner::new(&set, &options).map_err(option_error)?;
     let mut table =
         Table { set: &set, scanner: &scanner, output: Output::open(args.output.as_ref(), context)? };
     writeln!(table.output, "{HEADER}")?;

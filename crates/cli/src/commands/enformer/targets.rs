@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use cistron::encode::{ElementType, NpyWriter};
 use cistron::genome::bigwig::{BinOptions, Statistic};
 use cistron::genome::{
-    ContigSplit, RegionSet, Split, TargetWindows, TrackSet, Transform, WindowOptions, bed, read_sizes,
+    ContigSplit, RegionSet, TargetWindows, TrackSet, Transform, WindowOptions, bed, read_sizes,
     target_windows,
 };
 use cistron::{AtomicFile, Observer, Region, Warning};
@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 
 use crate::context::{Context, usage};
 use crate::output::check_free;
+use crate::parts::{PARTS, PartsArgs};
 use crate::record::{Record, digests, write_text};
 
 /// Rows of a file.
 const ROWS: usize = 256;
 /// Numbers that are computed at a time.
 const BLOCK: usize = 1 << 20;
-const PARTS: [(Split, &str); 3] = [(Split::Train, "train"), (Split::Valid, "valid"), (Split::Test, "test")];
 
 #[derive(Args)]
 pub(crate) struct TargetsArgs {
@@ -57,36 +57,14 @@ pub(crate) struct TargetsArgs {
     /// Least distance of the starts of two windows in bases
     #[arg(long, value_name = "N", default_value_t = 0)]
     distance: u64,
-    /// Contigs of the validation [default without any of these four: chr8]
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    valid: Vec<String>,
-    /// Contigs of the test, which win over all others [default without any of these four: chr2,chr10]
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    test: Vec<String>,
-    /// Contigs of the training [default: all others; without any of these four the rest of chr1 to chr22 and chrX]
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    train: Option<Vec<String>>,
-    /// Contigs that are left out
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    exclude: Vec<String>,
+    #[command(flatten)]
+    parts: PartsArgs,
     /// Folder of targets.json, and of NAME.bed, NAME.index.tsv and NAME-K.npy for train, valid and test
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
 }
 
 impl TargetsArgs {
-    fn split(&self) -> ContigSplit {
-        let lists = [&self.valid, &self.test, &self.exclude];
-        if self.train.is_some() || lists.iter().any(|list| !list.is_empty()) {
-            return ContigSplit::new(self.train.as_deref(), &self.valid, &self.test, &self.exclude);
-        }
-        let human = (1..=22).map(|number| number.to_string()).chain(["X".to_owned()]);
-        let (valid, test) = (["chr8"], ["chr2", "chr10"]);
-        let named = |name: &String| valid.contains(&name.as_str()) || test.contains(&name.as_str());
-        let train: Vec<String> = human.map(|name| format!("chr{name}")).filter(|name| !named(name)).collect();
-        ContigSplit::new(Some(&train), &valid.map(String::from), &test.map(String::from), &[])
-    }
-
     fn width(&self) -> anyhow::Result<u32> {
         let width = self.bins.checked_mul(self.bin_size).filter(|width| *width <= self.context);
         width.ok_or_else(|| {
@@ -94,6 +72,15 @@ impl TargetsArgs {
             usage(format!("{bins} bins of {size} bases do not fit into a context of {context}"))
         })
     }
+}
+
+/// The parts of the published model's human genome, where no contig is named.
+fn published_parts() -> ContigSplit {
+    let (valid, test) = (["chr8"], ["chr2", "chr10"]);
+    let contigs = (1..=22).map(|number| format!("chr{number}")).chain(["chrX".to_owned()]);
+    let named = |name: &str| valid.contains(&name) || test.contains(&name);
+    let train: Vec<String> = contigs.filter(|name| !named(name)).collect();
+    ContigSplit::new(Some(&train), &valid.map(String::from), &test.map(String::from), &[])
 }
 
 pub(super) fn targets(args: &TargetsArgs, context: &Context) -> anyhow::Result<()> {
@@ -113,7 +100,7 @@ pub(super) fn targets(args: &TargetsArgs, context: &Context) -> anyhow::Result<(
     let options = WindowOptions { width, context: within, distance: args.distance };
     let found = target_windows(&mut peaks, &contigs, &options)?;
     fs::create_dir_all(&args.out_dir).with_context(|| args.out_dir.display().to_string())?;
-    let split = args.split();
+    let split = args.parts.named().unwrap_or_else(published_parts);
     let mut counts = serde_json::Map::new();
     let run = context.run();
     run.observer.begin("binning", Some(found.windows.len() as u64));
@@ -141,8 +128,7 @@ pub(super) fn targets(args: &TargetsArgs, context: &Context) -> anyhow::Result<(
     counts.insert("too_near".to_owned(), found.too_near.into());
     counts.insert("left_out".to_owned(), left_out.into());
     let options = json!({
-        "within_context": args.within_context, "distance": args.distance, "train": args.train,
-        "valid": args.valid, "test": args.test, "exclude": args.exclude,
+        "within_context": args.within_context, "distance": args.distance, "parts": args.parts.options(),
     });
     let more = json!({"command": "enformer targets", "options": options, "counts": counts});
     record.write(&args.out_dir, context, &inputs, &more)

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use cistron::motif::{ClusterOptions, Linkage, TomtomOptions, TomtomStrands, cluster_motifs};
 use clap::{Args, ValueEnum};
 
-use super::compare::{DistanceArg, option_error, read_named};
+use super::compare::{DistanceArg, read_named};
+use super::option_error;
 use crate::context::Context;
 use crate::output::{Number, Output};
 
@@ -60,7 +61,7 @@ pub(crate) fn cluster(args: &ClusterArgs, context: &Context) -> anyhow::Result<(
         },
     };
     let members = cluster_motifs(&motifs.views(), &options)
-        .map_err(|error| option_error(error.into()))
+        .map_err(option_error)
         .with_context(|| args.motifs.display().to_string())?;
     let mut output = Output::open(args.output.as_ref(), context)?;
     writeln!(output, "motif_name\tmotif_idx\tcluster\trepresentative\tp_value")?;

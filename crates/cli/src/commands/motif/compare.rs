@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use cistron::genome::fasta;
 use cistron::motif::{
-    Background, MotifDistance, MotifMatch, MotifSet, NeighbourOrder, TomtomError, TomtomOptions,
-    TomtomStrands, TomtomTargets, compare_symmetric, parse_motifs, sequence_matrix,
+    Background, MotifDistance, MotifMatch, MotifSet, NeighbourOrder, TomtomOptions, TomtomStrands,
+    TomtomTargets, compare_symmetric, parse_motifs, sequence_matrix,
 };
 use cistron::ndarray::{Array2, ArrayView2};
 use cistron::{Alphabet, Sequence};
 use clap::{Args, ValueEnum};
 
-use super::{read_bytes, read_motifs};
-use crate::context::{Context, usage};
+use super::{option_error, read_bytes, read_motifs};
+use crate::context::Context;
 use crate::output::{Number, Output};
 
 #[derive(Args)]
@@ -151,7 +151,7 @@ pub(crate) fn compare(args: &CompareArgs, context: &Context) -> anyhow::Result<(
     let path = args.targets.as_deref().unwrap_or(Path::new(""));
     let targets = read_named(path, context)?;
     let index = TomtomTargets::new(&targets.views(), args.options())
-        .map_err(|error| option_error(error.into()))
+        .map_err(option_error)
         .with_context(|| path.display().to_string())?;
     index
         .compare_each(&queries.views(), |query, matches| {
@@ -159,14 +159,6 @@ pub(crate) fn compare(args: &CompareArgs, context: &Context) -> anyhow::Result<(
         })
         .map_err(option_error)?;
     output.commit()
-}
-
-/// An option out of its range is a wrong use.
-pub(super) fn option_error(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref() {
-        Some(TomtomError::Option { .. }) => usage(error.to_string()),
-        _ => error,
-    }
 }
 
 fn write_rows(

@@ -21,8 +21,8 @@ use cistron::motif::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::read_motifs;
-use crate::context::{Context, usage};
+use super::{option_error, read_motifs};
+use crate::context::Context;
 use crate::output::Output;
 use format::{Layout, Row, RowWriter};
 use letters::Sequences;
@@ -261,12 +261,4 @@ fn run(
     let mut scan = scanner.start(context.run(), sink);
     sequences.feed(&mut scan)?;
     Ok(scan.finish()?)
-}
-
-/// An option out of its range is a wrong use.
-fn option_error(error: MotifError) -> anyhow::Error {
-    match error {
-        MotifError::Option { .. } => usage(error.to_string()),
-        other => other.into(),
-    }
 }

@@ -6,31 +6,22 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use cistron::genome::{ContigSplit, Split, bed};
+use cistron::genome::{ContigSplit, bed};
 use cistron::{Observer, Warning};
 use clap::Args;
 use serde_json::json;
 
 use crate::context::Context;
 use crate::output::Output;
+use crate::parts::{PARTS, PartsArgs};
 use crate::record::{Record, digests};
 
 #[derive(Args)]
 pub(crate) struct SplitArgs {
     /// Regions, plain, gzip, bgzip or bigBed
     bed: PathBuf,
-    /// Contigs of the validation, with commas between them
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    valid: Vec<String>,
-    /// Contigs of the test; a contig that is named for both is tested
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    test: Vec<String>,
-    /// Contigs of the training [default: all others]
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    train: Option<Vec<String>>,
-    /// Contigs that are left out
-    #[arg(long, value_name = "CONTIG,…", value_delimiter = ',')]
-    exclude: Vec<String>,
+    #[command(flatten)]
+    parts: PartsArgs,
     /// Folder of train.bed, valid.bed and test.bed
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
@@ -38,11 +29,10 @@ pub(crate) struct SplitArgs {
 
 pub(super) fn split(args: &SplitArgs, context: &Context) -> anyhow::Result<()> {
     let record = Record::begin();
-    let split = ContigSplit::new(args.train.as_deref(), &args.valid, &args.test, &args.exclude);
-    let parts = [(Split::Train, "train"), (Split::Valid, "valid"), (Split::Test, "test")];
+    let split = args.parts.split();
     fs::create_dir_all(&args.out_dir).with_context(|| args.out_dir.display().to_string())?;
     let mut outputs = Vec::new();
-    for (part, name) in parts {
+    for (part, name) in PARTS {
         let path = args.out_dir.join(format!("{name}.bed"));
         outputs.push((part, name, Output::open(Some(&path), context)?, 0_u64));
     }
@@ -70,10 +60,7 @@ pub(super) fn split(args: &SplitArgs, context: &Context) -> anyhow::Result<()> {
     }
     counts.insert("left_out".to_owned(), left_out.into());
     let inputs = digests(std::slice::from_ref(&args.bed))?;
-    let options = json!({
-        "train": args.train, "valid": args.valid, "test": args.test, "exclude": args.exclude,
-    });
-    let more = json!({"command": "regions split", "options": options, "counts": counts});
+    let more = json!({"command": "regions split", "options": args.parts.options(), "counts": counts});
     record.write(&args.out_dir, context, &inputs, &more)
 }
 

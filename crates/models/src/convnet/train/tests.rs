@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use cistron_core::{Cancel, Observer};
-use cistron_encode::{Reduce, SequenceModel, random_sequences};
+use cistron_core::{Alphabet, Cancel, Observer, Seed};
+use cistron_encode::{Reduce, SequenceBatch, SequenceModel, random_sequences};
 
 use super::*;
 
