@@ -32,8 +32,9 @@ impl Avx512 {
                 let mut equal = 0;
                 for (a, b) in row.iter().zip(other.as_chunks::<LANES>().0) {
                     // SAFETY: each points to 64 bytes, and the load asks for no alignment.
-                    let (a, b) =
-                        unsafe { (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast())) };
+                    let (a, b) = unsafe {
+                        (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast()))
+                    };
                     equal += _mm512_cmpeq_epi8_mask(a, b).count_ones();
                 }
                 *matches = equal as u16;
