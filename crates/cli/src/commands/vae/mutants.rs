@@ -52,7 +52,7 @@ fn cells(line: &str, separator: char) -> Vec<String> {
         match letter {
             '"' => quoted = !quoted,
             letter if letter == separator && !quoted => {
-                cells.push(std::mem::take(&mut cell).trim().to_owned())
+                cells.push(std::mem::take(&mut cell).trim().to_owned());
             }
             letter => cell.push(letter),
         }

@@ -169,7 +169,8 @@ const ROWS: [&str; 6] = ["ACGTA", "ACGTC", "CCTTA", "A-GTA", "GAT-C", "ACATA"];
 #[test]
 fn the_fit_is_a_minimum_of_the_definition() {
     let family = family(&ROWS, WeightRule::DeepSequence);
-    let options = PottsOptions { lambda_j: Some(0.3), tolerance: 1e-6, ..PottsOptions::default() };
+    let options =
+        PottsOptions { lambda_j: Some(0.3), iterations: 200, tolerance: 1e-6, ..PottsOptions::default() };
     let mut reported = Vec::new();
     let model = Potts::fit(&family, &options, Run::default(), |progress| reported.push(*progress)).unwrap();
     let least = plain_loss(&family, &model, 0.01, 0.3);

@@ -6,7 +6,7 @@ use crate::alignment::FamilyError;
 use crate::alignment::instructions::Instructions;
 
 /// Letters compared at a time; rows are padded to a multiple.
-pub(super) const LANES: usize = 64;
+pub(in crate::alignment) const LANES: usize = 64;
 /// Rows of the outer and of the inner loop whose letters stay in the fast caches.
 const OUTER: usize = 32;
 const INNER: usize = 512;
