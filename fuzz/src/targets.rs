@@ -4,6 +4,7 @@
 mod arrays;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
+mod families;
 mod genome;
 mod motifs;
 mod scan;
@@ -30,9 +31,9 @@ const fn target(name: &'static str, corpus: fn() -> Vec<Vec<u8>>, check: fn(&[u8
 }
 
 #[cfg(feature = "checkpoint")]
-const N_TARGETS: usize = 20;
+const N_TARGETS: usize = 22;
 #[cfg(not(feature = "checkpoint"))]
-const N_TARGETS: usize = 19;
+const N_TARGETS: usize = 21;
 
 /// Everything that is fuzzed.
 pub const TARGETS: [Target; N_TARGETS] = [
@@ -55,6 +56,8 @@ pub const TARGETS: [Target; N_TARGETS] = [
     target("sizes", || files("fai"), genome::sizes),
     target("npy", arrays::npy_corpus, arrays::npy),
     target("npz", arrays::npz_corpus, arrays::npz),
+    target("alignment", || files("alignment"), families::alignment),
+    target("plmc", || files("plmc"), families::plmc),
     #[cfg(feature = "checkpoint")]
     target("checkpoint", || files("checkpoint"), checkpoint::check),
 ];

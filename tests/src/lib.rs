@@ -3,6 +3,7 @@
 //! Golden files lie in the folder named by `CISTRON_GOLDEN`, real data in that of `CISTRON_DATA`. Unset, the cases
 //! that need them say so and pass, unless `CISTRON_REQUIRE_GOLDEN=1` asks them to fail.
 
+pub mod families;
 pub mod measured;
 
 use std::path::PathBuf;
@@ -48,5 +49,6 @@ fn inside(variable: &str, relative: &str) -> Option<PathBuf> {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/src/guide/denoising.md")]
+#[doc = include_str!("../../docs/src/guide/families.md")]
 #[doc = include_str!("../../docs/src/guide/genomes.md")]
 struct Texts;

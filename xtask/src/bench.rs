@@ -14,6 +14,7 @@ mod seqlets;
 mod signal;
 mod stats;
 mod tomtom;
+mod vae;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,6 +53,8 @@ pub(crate) enum Name {
     Average,
     /// Merged regions, beside bedtools.
     Merge,
+    /// Updates of variational autoencoders of families, beside PyTorch.
+    Vae,
     /// Everything.
     All,
 }
@@ -94,6 +97,9 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     }
     if matches!(name, Name::Merge | Name::All) {
         merge::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Vae | Name::All) {
+        vae::run(workspace, runs)?;
     }
     Ok(())
 }

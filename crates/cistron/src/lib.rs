@@ -6,8 +6,8 @@
 //! | module | what |
 //! |---|---|
 //! | [`genome`] | FASTA, FASTQ, bgzip, BED, bigWig → sequences, regions, signal |
-//! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising |
-//! | [`models`] | networks of convolutions, linear probes, denoisers of k-mers, the training loop, checkpoints, devices |
+//! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising, families of sequences |
+//! | [`models`] | networks of convolutions, linear probes, denoisers of k-mers, autoencoders of families, the training loop, checkpoints, devices |
 //! | [`effects`] | saturation mutagenesis, its tables and shards, scores of variants, comparison of groups |
 //! | [`motif`] | motifs and their files |
 //! | [`plot`] | heat maps, logos, tracks as SVG |
@@ -33,7 +33,7 @@ pub use cistron_core::{
     Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, FixedSide, MAX_POSITION, Observer, PeerRng,
     Reference, ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, VariantRow,
     VariantStatus, VariantWindow, Warning, Window, area_under_roc, average_precision, benjamini_hochberg,
-    bonferroni, complement_letter, falling_q_values, midranks, reverse_complement_letters,
+    bonferroni, complement_letter, falling_q_values, midranks, pearson, reverse_complement_letters, spearman,
 };
 #[cfg(feature = "effects")]
 #[doc(inline)]

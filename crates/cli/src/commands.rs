@@ -13,3 +13,4 @@ pub(crate) mod probe;
 pub(crate) mod regions;
 pub(crate) mod seqlets;
 pub(crate) mod signal;
+pub(crate) mod vae;

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use commands::{
-    demo, doctor, effect, enformer, genome, kmer, merge, model, motif, probe, regions, seqlets, signal,
+    demo, doctor, effect, enformer, genome, kmer, merge, model, motif, probe, regions, seqlets, signal, vae,
 };
 use context::{Context, RunArgs, UsageError};
 
@@ -85,6 +85,9 @@ enum Command {
     /// K-mers: denoise k-mers and reads, and see what it does to an assembly graph
     #[command(subcommand)]
     Kmer(kmer::Command),
+    /// Sequence families: alignments, and models of what mutations of a protein do
+    #[command(subcommand)]
+    Vae(vae::Command),
     /// Join the parts of a run that was cut with --shard
     Merge(merge::Args),
     /// A whole analysis on made-up data, with a report to open in a browser
@@ -130,6 +133,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Motif(command) => motif::run(command, context),
         Command::Seqlets(command) => seqlets::run(command, context),
         Command::Kmer(command) => kmer::run(command, context),
+        Command::Vae(command) => vae::run(command, context),
         Command::Merge(args) => merge::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Doctor => doctor::run(context),

@@ -27,7 +27,7 @@ pub use locus::{Anchor, MAX_POSITION, Region, Strand, Window};
 pub use multiple::{benjamini_hochberg, bonferroni, falling_q_values};
 pub use peer_rng::PeerRng;
 pub use random::{Seed, Stream};
-pub use rank::{area_under_roc, average_precision, midranks};
+pub use rank::{area_under_roc, average_precision, midranks, pearson, spearman};
 pub use reference::{Contig, Reference, ReferenceError};
 pub use run::{Cancel, Observer, Run, Shard, Warning};
 pub use sequence::Sequence;

@@ -25,6 +25,40 @@ fn ascending(values: &[f64]) -> Vec<usize> {
     order
 }
 
+/// Pearson's correlation. `None` if the lists differ in number, one does not vary, or a value is not finite.
+///
+/// ```
+/// assert_eq!(cistron_core::pearson(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]), Some(1.0));
+/// assert_eq!(cistron_core::pearson(&[1.0, 1.0], &[2.0, 4.0]), None);
+/// ```
+pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
+    let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+    if a.len() != b.len() || !finite(a) || !finite(b) {
+        return None;
+    }
+    let centred = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        values.iter().map(|value| value - mean).collect::<Vec<f64>>()
+    };
+    let (a, b) = (centred(a), centred(b));
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let spread = (product(&a, &a) * product(&b, &b)).sqrt();
+    (spread > 0.0).then(|| product(&a, &b) / spread)
+}
+
+/// Spearman's rank correlation: Pearson's of the [`midranks`]. `None` as [`pearson`].
+///
+/// ```
+/// assert_eq!(cistron_core::spearman(&[1.0, 2.0, 9.0], &[0.1, 0.5, 0.2]), Some(0.5));
+/// ```
+pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
+    let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+    if !finite(a) || !finite(b) {
+        return None;
+    }
+    pearson(&midranks(a), &midranks(b))
+}
+
 /// The area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
 ///
 /// `None` if the scores and labels differ in number, one class is missing, or a score is NaN.

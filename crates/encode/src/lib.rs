@@ -9,9 +9,10 @@
 //! [`substitute`](SequenceBatch::substitute), [`randomize`](SequenceBatch::randomize),
 //! [`shuffle`](SequenceBatch::shuffle) and others.
 //!
-//! [`kmer`] holds packed genomes, k-mers and their denoising. [`NpzReader`] and [`NpzWriter`] read and write what
-//! `numpy.load` understands without pickle.
+//! [`alignment`] holds families of sequences and models of them, [`kmer`] packed genomes, k-mers and their denoising.
+//! [`NpzReader`] and [`NpzWriter`] read and write what `numpy.load` understands without pickle.
 
+pub mod alignment;
 mod arrays;
 mod batch;
 mod edit;

@@ -18,6 +18,7 @@ mod load;
 pub mod nn;
 mod probe;
 mod train;
+mod vae;
 
 pub use checkpoint::{Checkpoint, LoadReport, Tensor, TensorElement};
 pub use convnet::{
@@ -38,4 +39,8 @@ pub use train::{
     GradientNorm, Initializer, Moments, Optimizer, Plateau, RowOrder, RunFolder, Scalar, Schedule, Sgd, Step,
     StepReport, Trainee, Validation, Watch, adam_first_moment, adam_second_moment, adam_update, add_penalty,
     decay_weights, decays, fit, scale_gradient, sgd_momentum, sgd_nesterov, sgd_update, with_feed,
+};
+pub use vae::{
+    MutantEffect, TrainedVae, Vae, VaeActivation, VaeAdam, VaeConfig, VaeEmbedding, VaeLearner, VaeNoise,
+    VaePoint, VaeSparsity, VaeTerms, VaeTraining, VaeUpdate, ensemble_effects, train_vae,
 };

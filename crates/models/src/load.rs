@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use cistron_encode::{HeadSpec, ModelSpec, SequenceModel};
 use serde_json::Value;
 
-use crate::{Checkpoint, ConvNet, LinearProbe, LoadReport, ModelsError};
+use crate::{Checkpoint, ConvNet, LinearProbe, LoadReport, ModelsError, Vae};
 
 /// What there is to say about a model before it runs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelInfo {
-    /// The kind of model, as a `config.json` names it: `probe` or `convnet`.
+    /// The kind of model, as a `config.json` names it: `probe`, `convnet` or `vae`.
     pub model_type: String,
     /// The variant of the kind, such as `kmer+positional`; for networks the number of layers with weights.
     pub variant: String,
@@ -54,6 +54,21 @@ impl ModelInfo {
             receptive_field: Some(net.config().receptive_field()),
         }
     }
+
+    fn vae(vae: &Vae) -> Self {
+        let ModelSpec { alphabet, input_length, heads, .. } = vae.spec();
+        let weights =
+            if vae.config().point.is_some() { "weights are points" } else { "weights have posteriors" };
+        Self {
+            model_type: VAE.to_owned(),
+            variant: format!("{} latent variables, {weights}", vae.config().n_latent),
+            alphabet: alphabet.to_string(),
+            input_length: *input_length,
+            heads: heads.clone(),
+            n_parameters: vae.config().n_parameters(),
+            receptive_field: None,
+        }
+    }
 }
 
 /// A model and how it was loaded.
@@ -68,20 +83,26 @@ pub struct LoadedModel {
 
 const PROBE: &str = "probe";
 const CONVNET: &str = "convnet";
+const VAE: &str = "vae";
 
 /// Loads the model of a path.
 ///
 /// A `.safetensors` or PyTorch file, told by content, is a [`LinearProbe`]. A folder holds `config.json`, whose
-/// `model_type` says what it is (`probe` or `convnet`), and `model.safetensors` or `pytorch_model.bin`.
+/// `model_type` says what it is (`probe`, `convnet` or `vae`), and `model.safetensors` or `pytorch_model.bin`.
 ///
 /// # Errors
 /// [`ModelsError::Io`] or [`ModelsError::Format`] for files that cannot be read, [`ModelsError::ModelType`] for
-/// another kind of model, and what [`LinearProbe::load`] or [`ConvNet::load`] finds wrong.
+/// another kind of model, and what [`LinearProbe::load`], [`ConvNet::load`] or [`Vae::load`] finds wrong.
 pub fn load_model(path: impl AsRef<Path>) -> Result<LoadedModel, ModelsError> {
     let path = path.as_ref();
-    if path.is_dir() && model_type(path, &[PROBE, CONVNET])? == CONVNET {
+    let kind = if path.is_dir() { model_type(path, &[PROBE, CONVNET, VAE])? } else { PROBE };
+    if kind == CONVNET {
         let (net, report) = ConvNet::load(path)?;
         return Ok(LoadedModel { info: ModelInfo::convnet(&net), model: Box::new(net), report });
+    }
+    if kind == VAE {
+        let (vae, report) = Vae::load(path)?;
+        return Ok(LoadedModel { info: ModelInfo::vae(&vae), model: Box::new(vae), report });
     }
     let (probe, report) = LinearProbe::load(path)?;
     Ok(LoadedModel { info: ModelInfo::probe(&probe), model: Box::new(probe), report })

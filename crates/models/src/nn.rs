@@ -45,4 +45,5 @@ pub use parameters::{Parameters, Scope};
 pub use pool::{Pool, PoolShape};
 pub use tensor::{Precision, Tensor};
 
+pub(crate) use matrix::{block_product, product};
 pub(crate) use real::Real;

@@ -3,6 +3,7 @@
 use crate::{Checkpoint, ModelsError};
 
 mod dataset;
+mod digest;
 mod exact;
 mod feed;
 mod fit;
@@ -18,6 +19,7 @@ mod state;
 mod watch;
 
 pub use dataset::{BatchRows, Batches, Dataset};
+pub(crate) use digest::Fnv;
 pub use feed::{Feed, with_feed};
 pub use fit::fit;
 pub use folder::RunFolder;

@@ -379,6 +379,24 @@ impl<W: Write> NpyWriter<W> {
         self.writer.write_all(bytes)
     }
 
+    /// Writes the next numbers of an array of signed integers of 8 bytes.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), for an array that is not of such integers.
+    pub fn write_integers(&mut self, values: &[i64]) -> io::Result<()> {
+        if self.element != ElementType::Integer(8) {
+            let problem = "array is not of integers of 8 bytes";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        self.take(values.len())?;
+        for part in values.chunks(CHUNK / 8) {
+            self.bytes.clear();
+            self.bytes.extend(part.iter().flat_map(|value| value.to_le_bytes()));
+            self.writer.write_all(&self.bytes)?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, n: usize) -> io::Result<()> {
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "more numbers than the array's shape has")

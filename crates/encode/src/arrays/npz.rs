@@ -241,6 +241,16 @@ impl NpzWriter {
         self.add(member)
     }
 
+    /// Adds an array of integers (int64).
+    ///
+    /// # Errors
+    /// As [`add_numbers`](Self::add_numbers).
+    pub fn add_integers(&mut self, name: &str, shape: &[usize], values: &[i64]) -> Result<(), EncodeError> {
+        let mut member = self.begin(name, ElementType::Integer(8), shape)?;
+        member.array.write_integers(values).map_err(self.refuse(name))?;
+        self.add(member)
+    }
+
     /// Adds an array of texts of fixed width (`<U`).
     ///
     /// # Errors
@@ -372,6 +382,7 @@ mod tests {
     fn the_same_arrays_give_the_same_bytes() {
         let write = |writer: &mut NpzWriter| {
             writer.add_numbers("x", &[3], &[1.0, f64::NAN, -0.0]).unwrap();
+            writer.add_integers("i", &[2, 1], &[-3, i64::MAX]).unwrap();
             writer.add_text("names", &["é".into(), String::new()]).unwrap();
         };
         let (one, two) = (written(write), written(write));

@@ -114,7 +114,7 @@ impl Activation {
     }
 
     /// Applies the function to each number where it lies, on this thread.
-    pub(super) fn in_place<T: Real>(self, values: &mut [T]) {
+    pub(crate) fn in_place<T: Real>(self, values: &mut [T]) {
         with_functions!(self, T, |value, slope| change(values, value));
     }
 }

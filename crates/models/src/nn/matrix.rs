@@ -14,7 +14,7 @@ const BLOCK: usize = 256;
 const ENOUGH: usize = 1 << 19;
 
 /// `out = a · b`, or what is added to `out`, for `a` (m, k), `b` (k, n), `out` (m, n).
-pub(super) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, out: MatMut<'_, T>) {
+pub(crate) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, out: MatMut<'_, T>) {
     let (rows, columns) = (out.nrows(), out.ncols());
     if rows * columns * a.ncols() < ENOUGH || rows.max(columns) <= BLOCK {
         block_product(a, b, accum, out);
@@ -28,7 +28,7 @@ pub(super) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum,
 }
 
 /// The same on this thread.
-pub(super) fn block_product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, out: MatMut<'_, T>) {
+pub(crate) fn block_product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, out: MatMut<'_, T>) {
     matmul(out, accum, a, b, T::one(), Par::Seq);
 }
 

@@ -354,10 +354,12 @@ fn folders_are_models_by_their_config() {
     assert!(message().starts_with(&format!("{shown}: ")), "{}", message());
     let cases = [
         ("{", format!("{shown}: not sound JSON: EOF while parsing an object at line 1 column 1")),
-        ("{}", format!("{shown}: has no text `model_type`, expected probe or convnet")),
+        ("{}", format!("{shown}: has no text `model_type`, expected probe or convnet or vae")),
         (
-            r#"{"model_type":"vae"}"#,
-            format!("{shown}: model type `vae` is not supported by this version, expected probe or convnet"),
+            r#"{"model_type":"oracle"}"#,
+            format!(
+                "{shown}: model type `oracle` is not supported by this version, expected probe or convnet or vae"
+            ),
         ),
         (
             r#"{"model_type":"probe"}"#,

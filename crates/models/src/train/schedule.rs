@@ -21,6 +21,14 @@ pub enum Schedule {
         /// The share that would be left after the last step, 0 to 1.
         floor: f64,
     },
+    /// The learning rate for a share of the planned steps that follow the warm-up, then [`Cosine`](Self::Cosine) over
+    /// the rest.
+    LateCosine {
+        /// The share of steps before the rate falls, 0 to 1.
+        hold: f64,
+        /// The share of the rate that would be left after the last step, 0 to 1.
+        floor: f64,
+    },
     /// A smaller rate whenever a metric of the validation gets no better.
     Plateau(Plateau),
 }
@@ -68,6 +76,11 @@ impl Schedule {
             Self::Cosine { floor } => {
                 check_option("floor", *floor, (0.0..=1.0).contains(floor), "a share from 0 to 1")
             }
+            Self::LateCosine { hold, floor } => {
+                [("hold", *hold), ("floor", *floor)].into_iter().try_for_each(|(option, share)| {
+                    check_option(option, share, (0.0..=1.0).contains(&share), "a share from 0 to 1")
+                })
+            }
             Self::Plateau(plateau) => {
                 let Plateau { factor, threshold, floor, .. } = *plateau;
                 check_option("factor", factor, factor > 0.0 && factor < 1.0, "above 0 and below 1")?;
@@ -84,14 +97,19 @@ impl Schedule {
         if step < warmup {
             return (step + 1) as f64 / warmup as f64;
         }
+        let share = (step - warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
         match self {
-            Self::Cosine { floor } => {
-                let share = (step - warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
-                floor + (1.0 - floor) * (1.0 + (PI * share).cos()) / 2.0
+            Self::Cosine { floor } => cosine(share, *floor),
+            Self::LateCosine { hold, floor } if share > *hold => {
+                cosine((share - hold) / (1.0 - hold), *floor)
             }
-            Self::Constant | Self::Plateau(_) => 1.0,
+            Self::Constant | Self::LateCosine { .. } | Self::Plateau(_) => 1.0,
         }
     }
+}
+
+fn cosine(share: f64, floor: f64) -> f64 {
+    floor + (1.0 - floor) * (1.0 + (PI * share).cos()) / 2.0
 }
 
 /// What a plateau has seen so far.
@@ -202,6 +220,11 @@ mod tests {
             let found = cosine.factor(step as u64, 4, 8);
             assert!((found - expected).abs() < 1e-15, "step {step}: {found}");
         }
+        let late = Schedule::LateCosine { hold: 0.5, floor: 0.2 };
+        for (step, expected) in [(3, 1.0), (4, 1.0), (6, 0.6 + 0.4 * root), (7, 0.6), (9, 0.2)] {
+            // After one step of warm-up the rate is held for 4 of 8 and falls over 4.
+            assert!((late.factor(step, 1, 9) - expected).abs() < 1e-15, "step {step}");
+        }
         assert_eq!(Schedule::Constant.factor(1, 4, 8), 0.5);
         assert_eq!(Schedule::Constant.factor(7, 4, 8), 1.0);
         assert_eq!(cosine.factor(0, 0, 0), 1.0);
@@ -213,6 +236,10 @@ mod tests {
         assert_eq!(
             message(Schedule::Cosine { floor: 1.5 }),
             "option floor is 1.5, expected a share from 0 to 1"
+        );
+        assert_eq!(
+            message(Schedule::LateCosine { hold: -0.5, floor: 0.1 }),
+            "option hold is -0.5, expected a share from 0 to 1"
         );
         let plateau =
             |factor, threshold| Schedule::Plateau(Plateau { factor, threshold, ..Default::default() });

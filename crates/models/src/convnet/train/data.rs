@@ -3,7 +3,7 @@ use cistron_encode::SequenceBatch;
 
 use super::{ConvNet, ConvNetLoss, TrainedHead, outputs};
 use crate::ModelsError;
-use crate::train::Dataset;
+use crate::train::{Dataset, Fnv};
 
 /// Sequences and what is known of each.
 #[derive(Clone, Copy, Debug)]
@@ -112,23 +112,6 @@ impl ConvNetData<'_> {
         let mut hash = Fnv::default();
         codes.iter().for_each(|code| hash.add(&[*code]));
         self.targets.iter().for_each(|target| hash.add(&target.to_le_bytes()));
-        format!("{} sequences, {:016x}", codes.nrows(), hash.0)
-    }
-}
-
-/// The hash of Fowler, Noll and Vo in 64 bits.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        format!("{} sequences, {:016x}", codes.nrows(), hash.number())
     }
 }
