@@ -45,9 +45,9 @@ impl Measures {
 /// How each network is trained.
 fn training() -> ConvNetTraining {
     ConvNetTraining {
-        epochs: 12,
-        learning_rate: 2e-3,
-        patience: Some(5),
+        epochs: 18,
+        learning_rate: 3e-3,
+        patience: None,
         weight_decay: 0.05,
         max_shift: 2,
         average: Some(0.995),
@@ -89,7 +89,7 @@ pub(super) fn print_rows(promoters: &Promoters) -> Result<ConvNet> {
     println!(
         "\nThe network has {} trained numbers in three convolutions and two linear layers (`benches/regulatory/promoters.json`). \
          It learns how active a window is on a curve from 0 to 1, activity² / (activity² + {ACTIVE}²), \
-         and is chosen and stopped by {} validation windows that overlap none of the {} that it learns from. Over its \
+         and its epoch is chosen by {} validation windows that overlap none of the {} that it learns from. Over its \
          seeds the numbers range over {}, {} and {}.",
         config.n_parameters(),
         validation_set.values.len(),

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use cistron_core::{AtomicFile, Seed};
 use cistron_encode::{
-    Fill, GradientModel, HeadSpec, ModelError, ModelSpec, Readout, Reduce, SequenceBatch, SequenceModel,
+    Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce, SequenceBatch,
+    SequenceModel,
 };
 use ndarray::{Array3, ArrayView3};
 
@@ -15,6 +16,7 @@ use crate::{Checkpoint, Device, LoadReport, ModelsError};
 mod config;
 mod freeze;
 mod gradient;
+mod incremental;
 mod network;
 mod parse;
 mod published;
@@ -330,6 +332,10 @@ impl SequenceModel for ConvNet {
     }
 
     fn as_gradient(&self) -> Option<&dyn GradientModel> {
+        Some(self)
+    }
+
+    fn as_incremental(&self) -> Option<&dyn IncrementalModel> {
         Some(self)
     }
 }

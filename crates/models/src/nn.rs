@@ -37,7 +37,7 @@ mod tests;
 
 pub use activation::Activation;
 pub use conv::ConvShape;
-pub(crate) use frozen::{Frozen, FrozenLayer};
+pub(crate) use frozen::{DeltaPass, Frozen, FrozenLayer, Letter};
 pub use gradients::Gradients;
 pub use layers::{BatchNormLayer, ConvLayer, LayerNormLayer, LinearLayer, Pass};
 pub use loss::Loss;

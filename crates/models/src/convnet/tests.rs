@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Activation;
 
+mod incremental;
 mod malformed;
 mod naive;
 

@@ -1,7 +1,7 @@
 use super::Real;
 use super::kernel::{Kernel, View, apply, compute};
 use super::tensor::{Raw, RawResult, Tensor, constant};
-use super::vector::{change, map, map2};
+use super::vector::{change, map, map2, vectorised};
 use crate::ModelsError;
 
 /// √(2/π) and the cubic term of the approximation by tanh.
@@ -97,10 +97,43 @@ impl Activation {
         }
     }
 
+    /// Changes of what the function is applied to become changes of what it gives: f(x + change) - f(x). Where the
+    /// function is made of straight lines the difference is taken without rounding f(x), else in double precision.
+    pub(super) fn differences<T: Real>(self, x: &[T], change: &mut [T]) {
+        match self {
+            Self::Relu => straight_differences(T::zero(), x, change),
+            Self::LeakyRelu => straight_differences(T::of(LEAK), x, change),
+            _ => with_functions!(self, f64, |value, slope| {
+                for (change, x) in change.iter_mut().zip(x) {
+                    if *change != T::zero() {
+                        *change = T::of(value(x.wide() + change.wide()) - value(x.wide()));
+                    }
+                }
+            }),
+        }
+    }
+
     /// Applies the function to each number where it lies, on this thread.
     pub(super) fn in_place<T: Real>(self, values: &mut [T]) {
         with_functions!(self, T, |value, slope| change(values, value));
     }
+}
+
+/// Differences of the function that is x above 0 and `slope · x` below.
+fn straight_differences<T: Real>(slope: T, x: &[T], change: &mut [T]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (change, x) in change.iter_mut().zip(x) {
+                // The part of the way that lies above 0, and the part below.
+                let (from, to) = (*x, *x + *change);
+                let falls = if *change < -from { -from } else { *change };
+                let rises = if to > T::zero() { to } else { T::zero() };
+                let above = if from > T::zero() { falls } else { rises };
+                *change = above + slope * (*change - above);
+            }
+        },
+    );
 }
 
 #[inline(always)]

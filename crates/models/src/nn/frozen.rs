@@ -1,6 +1,6 @@
 //! Forward passes of networks that are not trained: weights laid out once, values in buffers that are used again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use candle_core::bail;
 use rayon::prelude::*;
@@ -15,6 +15,12 @@ use super::softmax::softmax_rows;
 use super::tensor::{RawResult, Tensor, with_values};
 use super::vector::vectorised;
 use crate::ModelsError;
+
+mod delta;
+
+pub(crate) use delta::{DeltaPass, Letter};
+
+use delta::Bilinear;
 
 /// The rows of features that are multiplied with weights at a time. A last block is filled up with zeros, so that a
 /// row's result does not depend on how many there are.
@@ -57,6 +63,24 @@ pub(crate) struct FrozenConv<T> {
     stride: usize,
     padding: usize,
     activation: Option<Activation>,
+    /// The width of the span that a change of one letter has before this layer in a long sequence.
+    letter_span: usize,
+    /// How spans of that width are convolved, if not tap by tap; made when first wanted.
+    products: OnceLock<Option<Bilinear<T>>>,
+}
+
+impl<T: Real + Default> FrozenConv<T> {
+    /// How spans of a width are convolved, if not tap by tap.
+    fn products(&self, width: usize) -> RawResult<Option<&Bilinear<T>>> {
+        if width != self.letter_span || self.stride > 1 {
+            return Ok(None);
+        }
+        if let Some(made) = self.products.get() {
+            return Ok(made.as_ref());
+        }
+        let made = Bilinear::new(width, self.taps, &self.weights)?;
+        Ok(self.products.get_or_init(|| made).as_ref())
+    }
 }
 
 impl<T: Real> FrozenLayer<T> {
@@ -80,6 +104,8 @@ impl<T: Real> FrozenLayer<T> {
             stride,
             padding,
             activation,
+            letter_span: 0,
+            products: OnceLock::new(),
         }))
     }
 
@@ -90,6 +116,37 @@ impl<T: Real> FrozenLayer<T> {
     /// Of weights (O, I), which are shared and not copied.
     pub(crate) fn linear(weight: Tensor, bias: &[f64], activation: Option<Activation>) -> Self {
         Self::Linear { weight, bias: narrowed(bias), activation }
+    }
+
+    /// The width and the channels of a span of changed rows after the layer, in a long sequence.
+    fn span(&self, width: usize, channels: usize) -> (usize, usize) {
+        match self {
+            Self::Conv(conv) => ((width + conv.taps.span() - 1).div_ceil(conv.stride), conv.taps.outputs),
+            Self::Pool(_, shape) => ((width + shape.kernel - 1).div_ceil(shape.stride), channels),
+            Self::Residual(layers) => {
+                let inner = layers.iter().fold((width, channels), |(w, c), layer| layer.span(w, c));
+                (inner.0.max(width), inner.1)
+            }
+            Self::Linear { bias, .. } => (width, bias.len()),
+            Self::Flatten { .. } | Self::Global(_) => (1, channels),
+            Self::ScaleShift { .. } | Self::Activate(_) | Self::Softmax => (width, channels),
+        }
+    }
+
+    /// Tells convolutions the width of a letter's span before them; returns that after all layers.
+    fn tell_letter_spans(layers: &mut [Self], width: usize) -> usize {
+        let mut width = width;
+        for layer in layers {
+            match layer {
+                Self::Conv(conv) => conv.letter_span = width,
+                Self::Residual(layers) => {
+                    Self::tell_letter_spans(layers, width);
+                }
+                _ => {}
+            }
+            width = layer.span(width, 0).0;
+        }
+        width
     }
 
     /// Whether positions come together in it.
@@ -134,7 +191,7 @@ impl<T: Real> Values<T> {
 
     fn apply(&mut self, layer: &FrozenLayer<T>) -> RawResult<()> {
         match layer {
-            FrozenLayer::Conv(conv) => return self.convolve(conv),
+            FrozenLayer::Conv(conv) => return self.convolve(conv, conv.activation),
             FrozenLayer::ScaleShift { factor, constant } => {
                 if factor.len() != self.width {
                     bail!("normalisation of {} channels takes no {}", factor.len(), self.width);
@@ -169,7 +226,7 @@ impl<T: Real> Values<T> {
         Ok(())
     }
 
-    fn convolve(&mut self, conv: &FrozenConv<T>) -> RawResult<()> {
+    fn convolve(&mut self, conv: &FrozenConv<T>, activation: Option<Activation>) -> RawResult<()> {
         let (span, taps) = (conv.taps.span(), conv.taps);
         let room = (self.rows + 2 * conv.padding).checked_sub(span);
         let (Some(room), true) = (room, self.width == taps.inputs) else {
@@ -182,7 +239,7 @@ impl<T: Real> Values<T> {
             Rows { values: &self.current, length: self.rows, channels: self.width, stretch: 1, before };
         let correlation = Correlation { rows, step: conv.stride, taps, weights: &conv.weights, out_length };
         let finish = |values: &mut [T]| {
-            if let Some(activation) = conv.activation {
+            if let Some(activation) = activation {
                 activation.in_place(values);
             }
         };
@@ -270,7 +327,11 @@ impl<T> std::fmt::Debug for Frozen<T> {
 }
 
 impl<T: Real + Default> Frozen<T> {
-    pub(crate) fn new(trunk: Vec<FrozenLayer<T>>, heads: Vec<Vec<FrozenLayer<T>>>) -> Self {
+    pub(crate) fn new(mut trunk: Vec<FrozenLayer<T>>, mut heads: Vec<Vec<FrozenLayer<T>>>) -> Self {
+        let width = FrozenLayer::tell_letter_spans(&mut trunk, 1);
+        for head in &mut heads {
+            FrozenLayer::tell_letter_spans(head, width);
+        }
         Self { trunk, heads, idle: Mutex::new(Vec::new()) }
     }
 

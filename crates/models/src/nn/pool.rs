@@ -46,7 +46,7 @@ impl PoolShape {
     }
 
     /// The positions of window `i`, without padding.
-    fn window(self, i: usize, length: usize) -> std::ops::Range<usize> {
+    pub(super) fn window(self, i: usize, length: usize) -> std::ops::Range<usize> {
         let start = i * self.stride;
         start.saturating_sub(self.padding)..(start + self.kernel).saturating_sub(self.padding).min(length)
     }
