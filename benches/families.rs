@@ -99,7 +99,7 @@ fn channel(families: &Path) -> Result<()> {
         let cells: Vec<&str> = line.split(',').collect();
         if let ["SCN5A_HUMAN", mutant, _, label] = cells[..] {
             match label.parse::<f64>()? {
-                label if label == 0.5 => {}
+                0.5 => {}
                 label => variants.push((mutant.to_owned(), label > 0.5)),
             }
         }

@@ -35,7 +35,8 @@ fn made_up(n: usize) -> String {
     for number in 0..n {
         let mut row: Vec<char> = (0..10).map(|_| char::from(b"AGLS"[stream.below(4) as usize])).collect();
         (row[2], row[7]) = if stream.below(2) == 0 { ('D', 'K') } else { ('K', 'D') };
-        text.push_str(&format!(">s{number}\n{}\n", row.iter().collect::<String>()));
+        text.extend([">s".to_owned(), number.to_string(), "\n".to_owned()]);
+        text.extend(row.into_iter().chain(['\n']));
     }
     text
 }

@@ -16,7 +16,7 @@ pub struct PottsOptions {
     pub lambda_h: f64,
     /// Penalty of the squares of couplings. Default: `None`, 0.2·(L - 1).
     pub lambda_j: Option<f64>,
-    /// The largest number of steps. Default: 20; plmc's is 100, of which the later ones change the ranks of effects little.
+    /// The largest number of steps. Default: 20; plmc makes up to 100.
     pub iterations: usize,
     /// The fit ends when the gradient is so much shorter than the model, or than 1. Default: 1e-3, as plmc.
     pub tolerance: f64,
