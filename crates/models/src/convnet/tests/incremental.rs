@@ -66,7 +66,7 @@ fn mutants(codes: &[u8], number: u64) -> Vec<Vec<Edit>> {
         places.flat_map(|position| (0..5).map(move |code| vec![Edit { position, code }])).collect();
     all.extend((0..6).map(|_| {
         let mut positions: Vec<u32> =
-            (0..1 + below(&mut stream, 4)).map(|_| below(&mut stream, codes.len()) as u32).collect();
+            (0..=below(&mut stream, 4)).map(|_| below(&mut stream, codes.len()) as u32).collect();
         positions.sort_unstable();
         positions.dedup();
         let mut edits: Vec<Edit> =
@@ -90,7 +90,9 @@ fn expected(net: &ConvNet, codes: &[u8], mutants: &[Vec<Edit>], readout: &Readou
     let mut rows = codes.to_vec();
     for mutant in mutants {
         let mut row = codes.to_vec();
-        mutant.iter().for_each(|edit| row[edit.position as usize] = edit.code);
+        for edit in mutant {
+            row[edit.position as usize] = edit.code;
+        }
         rows.extend(row);
     }
     let batch = SequenceBatch::from_rows(&Alphabet::dna(), codes.len(), rows).unwrap();
@@ -188,6 +190,6 @@ fn edits_that_are_none_are_refused() {
     };
     let edit = |position, code| Edit { position, code };
     assert!(refused(&[edit(length as u32, 1)]).contains(&format!("position {length}")));
-    assert!(refused(&[edit(0, 9)]).contains("9"));
+    assert!(refused(&[edit(0, 9)]).contains('9'));
     assert!(refused(&[edit(2, 1), edit(2, 3)]).contains("edits position 2 twice"));
 }

@@ -108,7 +108,7 @@ impl<T: Real + Default> Changes<T> {
             || {
                 for row in self.values.chunks_exact_mut(factor.len().max(1)) {
                     for (x, factor) in row.iter_mut().zip(factor) {
-                        *x = *x * *factor;
+                        *x *= *factor;
                     }
                 }
             },

@@ -28,11 +28,7 @@ impl<T: Real + Default> Changes<T> {
                     out.fill(T::neg_infinity());
                     self.largest(mutant, positions, (&kept.before, most), out);
                 }
-                Pool::Mean => {
-                    self.sum(mutant, positions, out);
-                    let share = T::of(1.0 / kernel as f64);
-                    out.iter_mut().for_each(|out| *out *= share);
-                }
+                Pool::Mean => self.mean(mutant, positions, kernel, out),
             }
         }
         self.advance(next, width, channels, first);
@@ -74,9 +70,10 @@ impl<T: Real + Default> Changes<T> {
         }
     }
 
-    fn sum(&self, mutant: usize, positions: std::ops::Range<usize>, out: &mut [T]) {
+    fn mean(&self, mutant: usize, positions: std::ops::Range<usize>, n: usize, out: &mut [T]) {
+        let share = T::of(1.0 / n.max(1) as f64);
         for change in positions.filter_map(|position| self.at(mutant, position)) {
-            out.iter_mut().zip(change).for_each(|(out, x)| *out += *x);
+            out.iter_mut().zip(change).for_each(|(out, x)| *out += *x * share);
         }
     }
 
@@ -85,9 +82,7 @@ impl<T: Real + Default> Changes<T> {
         let place = |position: isize| position.clamp(0, kept.rows as isize) as usize;
         let span = place(self.starts[mutant])..place(self.starts[mutant] + self.width as isize);
         if pool == Pool::Mean {
-            self.sum(mutant, span, out);
-            let share = T::of(1.0 / kept.rows.max(1) as f64);
-            out.iter_mut().for_each(|out| *out *= share);
+            self.mean(mutant, span, kept.rows, out);
             return;
         }
         let [up_to, from] = &kept.running;
