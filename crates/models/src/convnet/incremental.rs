@@ -68,7 +68,8 @@ impl<T: Real> ConvNetPass<'_, T> {
         for &Edit { position, code } in mutant {
             let known = (code < alphabet.len()).then_some(code);
             let old = self.codes.get(position as usize);
-            let (Some(&old), true) = (old, known.is_some() || code == alphabet.unknown()) else {
+            let nothing = [alphabet.unknown(), alphabet.padding(), alphabet.gap()].contains(&code);
+            let (Some(&old), true) = (old, known.is_some() || nothing) else {
                 return Err(ModelError::Edit {
                     position,
                     code,

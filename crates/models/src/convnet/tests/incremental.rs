@@ -58,19 +58,19 @@ fn wide_config(number: u64) -> ConvNetConfig {
     ConvNetConfig { alphabet: "ACGT".into(), input_length: Some(input_length), layers, heads: vec![head] }
 }
 
-/// Every substitution, and some mutants of several letters, known or not.
+/// Every substitution, and some mutants of several letters; letters may be unknown, padding or gaps.
 fn mutants(codes: &[u8], number: u64) -> Vec<Vec<Edit>> {
     let mut stream = Seed::new(number).stream("mutants", 0);
     let places = 0..codes.len() as u32;
     let mut all: Vec<Vec<Edit>> =
-        places.flat_map(|position| (0..5).map(move |code| vec![Edit { position, code }])).collect();
+        places.flat_map(|position| (0..7).map(move |code| vec![Edit { position, code }])).collect();
     all.extend((0..6).map(|_| {
         let mut positions: Vec<u32> =
             (0..=below(&mut stream, 4)).map(|_| below(&mut stream, codes.len()) as u32).collect();
         positions.sort_unstable();
         positions.dedup();
         let mut edits: Vec<Edit> =
-            positions.iter().map(|&position| Edit { position, code: below(&mut stream, 5) as u8 }).collect();
+            positions.iter().map(|&position| Edit { position, code: below(&mut stream, 7) as u8 }).collect();
         edits.reverse();
         edits
     }));
