@@ -157,6 +157,10 @@ fn an_independent_model_scores_by_counts() {
         ]
     );
     assert!(rows[2..8].iter().all(|(_, effect, _)| effect.is_nan()));
+    bench.write("moved.csv", "mutant\nA110G\n");
+    let moved = bench.ok("vae score sites --mutants moved.csv --offset 100");
+    assert_eq!(moved.replace("A110G", "A10G").lines().nth(1), ran.stdout.lines().nth(1));
+    bench.refuses("vae score sites --singles --offset 9223372036854775807", 1, "position 10 and offset");
 }
 
 #[test]

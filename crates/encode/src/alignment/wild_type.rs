@@ -115,6 +115,29 @@ impl WildType {
         Ok(Self { alphabet, codes, positions })
     }
 
+    /// The same letters with a number added to each position, for tables that number the protein otherwise.
+    ///
+    /// # Errors
+    /// [`FamilyError::Data`] for positions that are too large.
+    ///
+    /// ```
+    /// use cistron_core::Alphabet;
+    /// use cistron_encode::alignment::WildType;
+    ///
+    /// let wild_type = WildType::new(Alphabet::protein(), b"MK", vec![4, 5])?.renumbered(166)?;
+    /// assert_eq!(wild_type.name(&wild_type.parse("K171A")?), "K171A");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn renumbered(&self, offset: i64) -> Result<Self, FamilyError> {
+        let moved = |position: &i64| {
+            position.checked_add(offset).ok_or_else(|| {
+                FamilyError::data(format!("position {position} and offset {offset} have no sum"))
+            })
+        };
+        let positions = self.positions.iter().map(moved).collect::<Result<_, _>>()?;
+        Ok(Self { positions, ..self.clone() })
+    }
+
     /// The alphabet of the family.
     pub fn alphabet(&self) -> &Alphabet {
         &self.alphabet

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use cistron::encode::alignment::MutantProblem;
+use cistron::encode::alignment::{MutantProblem, WildType};
 use cistron::models::MutantEffect;
 use cistron::plot::{DeltaHeatMap, delta_heat_map};
 use cistron::{Observer, Warning, area_under_roc, pearson, spearman};
@@ -35,6 +35,9 @@ pub(crate) struct ScoreArgs {
     /// The column with what was measured
     #[arg(long, value_name = "NAME", requires = "against")]
     column: Option<String>,
+    /// Added to the model's positions, where tables number the protein otherwise
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    offset: i64,
     /// Draws of weights and latent variables that effects of a variational autoencoder are means of
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
@@ -60,14 +63,15 @@ pub(super) fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
     };
     let model = Model::load(&args.model)?;
     let draws = Draws { samples: args.samples as usize, seed: context.seed };
+    let wild_type = model.wild_type()?.renumbered(args.offset)?;
     let mutants = match &args.mutants {
-        Some(path) => read_mutants(path, model.wild_type()?)?,
-        None => singles(&model)?,
+        Some(path) => read_mutants(path, &wild_type)?,
+        None => wild_type.singles().map(|edit| wild_type.name(&[edit])).collect(),
     };
-    let scored = score(&model, mutants, draws)?;
+    let scored = score(&model, &wild_type, mutants, draws)?;
     if let Some(path) = &args.plot {
         let mut file = Output::open(Some(path), context)?;
-        file.write_all(picture(&model, draws)?.as_bytes())?;
+        file.write_all(picture(&model, &wild_type, draws)?.as_bytes())?;
         file.commit()?;
     }
     let comparison = measured.map(|measured| compare(&scored, &measured, context));
@@ -88,8 +92,12 @@ pub(super) fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn score(model: &Model, mutants: Vec<String>, draws: Draws) -> anyhow::Result<Vec<Scored>> {
-    let wild_type = model.wild_type()?;
+fn score(
+    model: &Model,
+    wild_type: &WildType,
+    mutants: Vec<String>,
+    draws: Draws,
+) -> anyhow::Result<Vec<Scored>> {
     let parsed: Vec<_> = mutants.iter().map(|mutant| wild_type.parse(mutant)).collect();
     let edits: Vec<_> = parsed.iter().filter_map(|edits| edits.as_ref().ok().cloned()).collect();
     let mut effects = model.effects(&edits, draws)?.into_iter();
@@ -98,11 +106,6 @@ fn score(model: &Model, mutants: Vec<String>, draws: Draws) -> anyhow::Result<Ve
         Err(problem) => Scored { mutant, effect: None, status: MutantProblem::to_string(&problem) },
     };
     Ok(mutants.into_iter().zip(parsed).map(scored).collect())
-}
-
-fn singles(model: &Model) -> anyhow::Result<Vec<String>> {
-    let wild_type = model.wild_type()?;
-    Ok(wild_type.singles().map(|edit| wild_type.name(&[edit])).collect())
 }
 
 fn write_table(output: &mut Output, scored: &[Scored], samples: Option<usize>) -> anyhow::Result<()> {
@@ -150,8 +153,7 @@ fn compare(scored: &[Scored], measured: &Measured, context: &Context) -> Value {
     })
 }
 
-fn picture(model: &Model, draws: Draws) -> anyhow::Result<String> {
-    let wild_type = model.wild_type()?;
+fn picture(model: &Model, wild_type: &WildType, draws: Draws) -> anyhow::Result<String> {
     let effects: Vec<f64> = model.single_effects(draws)?.iter().copied().collect();
     let letters = wild_type.letters();
     let positions = wild_type.positions();
