@@ -48,9 +48,10 @@ fn a_trained_model_scores_samples_and_places_sequences() {
     assert!(bench.path("singles.svg").is_file());
     let fasta = said(&bench, "vae sample model --count 3");
     assert_eq!((fasta.lines().count(), fasta.lines().next()), (6, Some(">sample_1")));
-    let places = said(&bench, "vae embed model family.a2m");
+    let places = said(&bench, "vae embed model family.a2m --plot places.svg");
     assert_eq!(places.lines().next(), Some("name\tmu_1\tmu_2\tlog_sigma_1\tlog_sigma_2"));
     assert_eq!(places.lines().count(), 41);
+    assert!(bench.read("places.svg").contains("latent variable 2"));
     assert_eq!(said(&bench, "vae groups model --top 2").lines().count(), 1 + 2 * 40);
 }
 

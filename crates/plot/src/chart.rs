@@ -67,17 +67,20 @@ pub fn line_chart(chart: &LineChart<'_>) -> Result<String, PlotError> {
     let x = span(points().map(|(x, _)| *x));
     let y = span(points().map(|(_, y)| *y));
     let y = nice_limits(y.0, y.1, 5);
+    let legend = Legend::new(chart.series, CHART_SIZE.0);
     let labels = Labels {
         title: chart.title,
         x: chart.x_label,
         y: chart.y_label,
         x_ticks: if whole { Ticks::whole(x.0, x.1, 8) } else { Ticks::new(x.0, x.1, 8) },
         y_ticks: Ticks::new(y.0, y.1, 5),
-        headroom: 6.0 + LEGEND_LINE * legend_rows(chart.series).len() as f64,
+        headroom: legend.height(),
     };
     let margin = (x.1 - x.0) * 0.02;
     let (axes, mut svg) = Axes::draw((x.0 - margin, x.1 + margin), y, CHART_SIZE, &labels);
-    legend(&mut svg, &axes, chart.series);
+    legend.draw(&mut svg, &axes, |colour, dashes| {
+        format!("stroke=\"{colour}\" stroke-width=\"2.2\" fill=\"none\"{dashes}")
+    });
     for (index, series) in chart.series.iter().enumerate() {
         line(&mut svg, &axes, series.points, colour::curve(index));
         dots(&mut svg, &axes, series.points, colour::curve(index).0);
@@ -85,36 +88,48 @@ pub fn line_chart(chart: &LineChart<'_>) -> Result<String, PlotError> {
     Ok(svg.finish())
 }
 
-/// The curves of each line of the legend, with the width in pixels that each takes.
-fn legend_rows(series: &[Series<'_>]) -> Vec<Vec<(usize, f64)>> {
-    let mut rows: Vec<Vec<(usize, f64)>> = Vec::new();
-    let mut room = 0.0;
-    for (index, series) in series.iter().enumerate() {
-        let width = 44.0 + 6.4 * series.name.chars().count() as f64;
-        if room < width || rows.is_empty() {
-            rows.push(Vec::new());
-            room = CHART_SIZE.0;
-        }
-        room -= width;
-        if let Some(row) = rows.last_mut() {
-            row.push((index, width));
-        }
-    }
-    rows
+/// The names of series above a frame, in as many lines as they take.
+pub(crate) struct Legend<'a> {
+    series: &'a [Series<'a>],
+    /// The series of each line, with the width in pixels that each takes.
+    rows: Vec<Vec<(usize, f64)>>,
 }
 
-fn legend(svg: &mut Svg, axes: &Axes, series: &[Series<'_>]) {
-    let rows = legend_rows(series);
-    let mut y = axes.top() - LEGEND_LINE * rows.len() as f64;
-    for row in rows {
-        let mut x = Axes::left();
-        for (index, width) in row {
-            let (colour, dashes) = colour::curve(index);
-            let stroke = format!("stroke=\"{colour}\" stroke-width=\"2.2\" fill=\"none\"{dashes}");
-            svg.path(&format!("M{} {}h20", Num(x), Num(y)), &stroke);
-            svg.text((x + 26.0, y + 4.0), "", series.get(index).map_or("", |series| series.name));
-            x += width;
+impl<'a> Legend<'a> {
+    pub(crate) fn new(series: &'a [Series<'a>], room: f64) -> Self {
+        let mut rows: Vec<Vec<(usize, f64)>> = Vec::new();
+        let mut left = 0.0;
+        for (index, series) in series.iter().enumerate() {
+            let width = 44.0 + 6.4 * series.name.chars().count() as f64;
+            if left < width || rows.is_empty() {
+                rows.push(Vec::new());
+                left = room;
+            }
+            left -= width;
+            if let Some(row) = rows.last_mut() {
+                row.push((index, width));
+            }
         }
-        y += LEGEND_LINE;
+        Self { series, rows }
+    }
+
+    /// The room that it takes in pixels.
+    pub(crate) fn height(&self) -> f64 {
+        6.0 + LEGEND_LINE * self.rows.len() as f64
+    }
+
+    /// Draws a sample and the name of each series; `style` makes attributes of a colour and dashes.
+    pub(crate) fn draw(&self, svg: &mut Svg, axes: &Axes, style: impl Fn(&str, &str) -> String) {
+        let mut y = axes.top() - LEGEND_LINE * self.rows.len() as f64;
+        for row in &self.rows {
+            let mut x = Axes::left();
+            for (index, width) in row {
+                let (colour, dashes) = colour::curve(*index);
+                svg.path(&format!("M{} {}h20", Num(x), Num(y)), &style(colour, dashes));
+                svg.text((x + 26.0, y + 4.0), "", self.series.get(*index).map_or("", |series| series.name));
+                x += width;
+            }
+            y += LEGEND_LINE;
+        }
     }
 }

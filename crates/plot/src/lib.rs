@@ -1,9 +1,9 @@
 //! Pictures of sequence analyses as SVG text.
 //!
-//! Six pictures, each a plain struct of what to show and a function that returns the text of an SVG file:
+//! Seven pictures, each a plain struct of what to show and a function that returns the text of an SVG file:
 //! [`delta_heat_map`] for saturation mutagenesis, [`logo`] for attributions and motifs, [`track`] for one value
 //! per position or distance, [`matrix`] for counts of pairs, [`group_chart`] for two groups of values side by side,
-//! and [`line_chart`] for curves such as those of training.
+//! [`line_chart`] for curves such as those of training, and [`scatter`] for points in a plane.
 //!
 //! The text stands alone: no script, no outside font or picture, a white ground, a title for screen readers.
 //! The same input gives the same bytes. Nothing here knows genomes, models or motifs; values come as slices.
@@ -32,6 +32,7 @@ mod heatmap;
 mod letters;
 mod logo;
 mod matrix;
+mod scatter;
 mod strips;
 mod svg;
 mod ticks;
@@ -43,4 +44,5 @@ pub use groups::{GroupChart, GroupPanel, group_chart};
 pub use heatmap::{DeltaHeatMap, delta_heat_map};
 pub use logo::{Logo, LogoSpan, logo};
 pub use matrix::{Matrix, matrix};
+pub use scatter::{Scatter, scatter};
 pub use track::{Mark, Track, track};
