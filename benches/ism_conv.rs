@@ -1,18 +1,20 @@
 //! Every substitution of one sequence through networks of convolutions.
 //!
-//! `cargo bench -p benchmarks --bench ism_conv -- basset|beluga|bpnet` prints the CPU seconds of the first run and of a
-//! second. Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
+//! `cargo bench -p benchmarks --bench ism_conv -- prepare NETWORK FOLDER` writes a network (`basset`, `beluga` or
+//! `bpnet`) with He's random weights and a sequence; `run FOLDER` computes all changes, prints the CPU seconds of a first
+//! run and a second, and writes `ours.npy`. Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
 
 #![expect(clippy::print_stdout, reason = "the times are the benchmark's result")]
 
 use std::error::Error;
-use std::hint::black_box;
+use std::fs;
 use std::ops::Range;
+use std::path::Path;
 
 use benchmarks::cpu_seconds;
-use cistron_core::{Alphabet, Seed, Sequence};
-use cistron_encode::{Edit, Mutant, Reduce, SequenceModel, random_sequences};
-use cistron_models::{ConvNet, ConvNetConfig};
+use cistron_core::{Alphabet, AtomicFile, Seed, Sequence};
+use cistron_encode::{Edit, ElementType, Mutant, NpyWriter, Reduce, SequenceModel, random_sequences};
+use cistron_models::{Checkpoint, ConvNet, ConvNetConfig, HeadActivation, Tensor};
 use ndarray::Array3;
 
 /// The program's own: it keeps the pages of large blocks.
@@ -26,25 +28,68 @@ const LENGTH: usize = 2000;
 
 fn main() -> Result<()> {
     // Cargo adds `--bench` to what the user gave.
-    let task = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
-    let (config, positions) = match task.as_deref() {
-        Some("basset") => (ConvNetConfig::basset(), 0..LENGTH),
-        Some("beluga") => (ConvNetConfig::beluga(), 800..1200),
-        Some("bpnet") => (ConvNetConfig::bpnet(LENGTH, &["plus", "minus"]), 0..LENGTH),
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["prepare", network, folder] => prepare(network, Path::new(folder)),
+        ["run", folder] => run(Path::new(folder)),
         _ => {
-            println!("skipped: no network was named");
-            return Ok(());
+            println!("skipped: no task was given");
+            Ok(())
         }
+    }
+}
+
+/// A network and its sequence, with the positions that are mutated.
+fn prepare(network: &str, folder: &Path) -> Result<()> {
+    let (mut config, positions) = match network {
+        "basset" => (ConvNetConfig::basset(), 0..LENGTH),
+        "beluga" => (ConvNetConfig::beluga(), 800..1200),
+        "bpnet" => (ConvNetConfig::bpnet(LENGTH, &["plus", "minus"]), 0..LENGTH),
+        other => return Err(format!("found network `{other}`, expected basset, beluga or bpnet").into()),
     };
-    let net = ConvNet::new(&config, Seed::new(1))?;
+    for head in &mut config.heads {
+        head.activation = HeadActivation::None;
+    }
+    let (net, _) = ConvNet::from_checkpoint(&config, &he_weights(&config)?)?;
+    net.save(folder)?;
     let batch = random_sequences(&Alphabet::dna(), 1, LENGTH, &[], Seed::new(1))?;
-    let sequence = Sequence::from_codes(&Alphabet::dna(), batch.codes().row(0).to_vec())?;
+    let letters: String =
+        batch.codes().iter().map(|code| char::from(Alphabet::dna().letter(*code))).collect();
+    fs::write(folder.join("sequence.txt"), letters)?;
+    Ok(fs::write(folder.join("positions.txt"), format!("{} {}\n", positions.start, positions.end))?)
+}
+
+/// Weights of variance 2 / inputs (He et al. 2015, arXiv:1502.01852), small biases.
+fn he_weights(config: &ConvNetConfig) -> Result<Checkpoint> {
+    let mut checkpoint = Checkpoint::new();
+    for (name, shape) in config.tensors() {
+        let inputs: usize = shape.iter().skip(1).product();
+        let scale = if shape.len() > 1 { (2.0 / inputs as f64).sqrt() } else { 0.1 };
+        let mut stream = Seed::new(1).stream(&name, 0);
+        let values: Vec<f64> = (0..shape.iter().product()).map(|_| scale * stream.normal()).collect();
+        checkpoint.insert(name, Tensor::from_f64(&shape, &values).ok_or("a shape does not fit")?);
+    }
+    Ok(checkpoint)
+}
+
+fn run(folder: &Path) -> Result<()> {
+    let (net, _) = ConvNet::load(folder)?;
+    let sequence = Sequence::parse(&Alphabet::dna(), &fs::read_to_string(folder.join("sequence.txt"))?)?;
+    let positions = fs::read_to_string(folder.join("positions.txt"))?;
+    let (start, end) = positions.trim().split_once(' ').ok_or("expected two positions")?;
+    let positions = start.parse()?..end.parse()?;
+    let mut changes = Array3::zeros((0, 0, 0));
     for name in ["first", "warm"] {
         let start = cpu_seconds();
-        black_box(mutants(&net, &sequence, positions.clone())?);
+        changes = mutants(&net, &sequence, positions.clone())?;
         println!("case {name}: {}", cpu_seconds() - start);
     }
-    Ok(())
+    let (mutants, bins, tracks) = changes.dim();
+    let file = AtomicFile::create(folder.join("ours.npy"))?;
+    let mut array = NpyWriter::new(file, ElementType::Float32, &[mutants, bins * tracks])?;
+    array.write(changes.as_slice().ok_or("changes do not lie in order")?)?;
+    Ok(array.finish()?.commit()?)
 }
 
 /// The change of the last head's tracks by every substitution at some positions.

@@ -3,6 +3,7 @@
 mod convnet;
 mod fasta;
 mod fimo;
+mod ism_conv;
 mod ism_probe;
 mod kmer;
 mod measure;
@@ -39,6 +40,8 @@ pub(crate) enum Name {
     Tomtom,
     /// Seqlets, pairs and spacings of annotations, beside tangermeme.
     Seqlets,
+    /// Every substitution through networks of convolutions, beside tangermeme.
+    IsmConv,
     /// Saturation mutagenesis of a linear probe, beside a loop in PyTorch.
     IsmProbe,
     /// Training of the k-mer autoencoder, beside loops in PyTorch.
@@ -76,6 +79,9 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     }
     if matches!(name, Name::Seqlets | Name::All) {
         seqlets::run(workspace, runs)?;
+    }
+    if matches!(name, Name::IsmConv | Name::All) {
+        ism_conv::run(workspace, runs)?;
     }
     if matches!(name, Name::IsmProbe | Name::All) {
         ism_probe::run(workspace, runs)?;

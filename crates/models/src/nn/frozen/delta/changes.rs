@@ -121,7 +121,7 @@ impl<T: Real + Default> Changes<T> {
         self.with_reference(kept, |reference, change| activation.differences(reference, change));
     }
 
-    /// Calls with rows of the reference and of the changes, several rows at a time where they lie together.
+    /// Calls with each row of changes inside the sequence, and the reference at its position.
     fn with_reference(&mut self, kept: &Kept<T>, mut work: impl FnMut(&[T], &mut [T])) {
         let (n, channels) = (self.n(), self.channels);
         let rows = kept.before.len().checked_div(channels).unwrap_or(0);

@@ -1,0 +1,96 @@
+"""Every substitution of one sequence through networks of convolutions, by tangermeme's exact fast path.
+
+ism_conv.py run FOLDER        prints the CPU seconds of a first and a second run, writes peer.npy
+ism_conv.py compare FOLDER    prints how far the changes in peer.npy and ours.npy are apart
+
+The folder holds what `ism_conv prepare` writes: config.json, model.safetensors, sequence.txt and positions.txt.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import numpy
+import torch
+from torch import nn
+
+LETTERS = "ACGT"
+
+
+class Residual(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+class GlobalMean(nn.Module):
+    def forward(self, x):
+        return x.mean(dim=-1)
+
+
+def layer(said, weights):
+    op = said["op"]
+    if op == "residual":
+        return Residual([layer(inner, weights) for inner in said["layers"]])
+    if op == "conv1d":
+        made = nn.Conv1d(said["in"], said["out"], said["kernel"], padding=said["padding"], dilation=said["dilation"])
+    elif op == "linear":
+        made = nn.Linear(said["in"], said["out"])
+    elif op == "max_pool":
+        return nn.MaxPool1d(said["kernel"])
+    else:
+        return {"relu": nn.ReLU, "flatten": nn.Flatten, "global_mean": GlobalMean}[op]()
+    made.weight.data = torch.from_numpy(weights[said["name"] + ".weight"])
+    made.bias.data = torch.from_numpy(weights[said["name"] + ".bias"])
+    return made
+
+
+def read_weights(path):
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header.pop("__metadata__", None)
+    weights = {}
+    for name, said in header.items():
+        begin, end = (8 + size + offset for offset in said["data_offsets"])
+        weights[name] = numpy.frombuffer(data[begin:end], dtype="<f4").reshape(said["shape"]).copy()
+    return weights
+
+
+def run(folder):
+    from tangermeme.saturation_mutagenesis import saturation_mutagenesis
+
+    torch.set_num_threads(1)
+    config = json.loads((folder / "config.json").read_text())
+    weights = read_weights(folder / "model.safetensors")
+    layers = [said for said in config["layers"] + config["heads"][-1]["layers"] if said["op"] != "dropout"]
+    net = nn.Sequential(*[layer(said, weights) for said in layers]).eval()
+    codes = torch.tensor([LETTERS.index(letter) for letter in (folder / "sequence.txt").read_text()])
+    start, end = map(int, (folder / "positions.txt").read_text().split())
+    one_hot = nn.functional.one_hot(codes, 4).t()[None].float()
+    for name in ["first", "warm"]:
+        begin = time.process_time()
+        reference, mutants = saturation_mutagenesis(
+            net, one_hot, start=start, end=end, raw_outputs=True, device="cpu", fast=True, batch_size=32
+        )
+        print(f"case {name}: {time.process_time() - begin}", flush=True)
+    changes = mutants[0] - reference[0]
+    # Position by position, each with the letters that are not its own.
+    rows = [changes[letter, i - start] for i in range(start, end) for letter in range(4) if letter != codes[i]]
+    numpy.save(folder / "peer.npy", torch.stack(rows).numpy())
+
+
+def compare(folder):
+    ours, theirs = numpy.load(folder / "ours.npy"), numpy.load(folder / "peer.npy")
+    assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
+    error = numpy.abs(ours - theirs).max() / numpy.abs(theirs).max()
+    print(f"largest difference of both: {error:.1e} of the largest change")
+    assert error < 1e-3, "the two did not compute the same"
+
+
+if __name__ == "__main__":
+    {"run": run, "compare": compare}[sys.argv[1]](pathlib.Path(sys.argv[2]))
