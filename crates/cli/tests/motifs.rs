@@ -57,11 +57,7 @@ fn motifs_sequences_and_letters_are_compared() {
     let all = best(bench.ok("motif compare two.meme two.meme --distance pearson --target-bins none"));
     assert_eq!(all.len(), 4);
     assert_eq!(best(bench.ok("motif compare two.meme --symmetric")).len(), 1);
-    let refuse = |arguments: &str, code: i32, expected: &str| {
-        let ran = bench.run(arguments);
-        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
-        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
-    };
+    let refuse = |arguments: &str, code: i32, expected: &str| bench.refuses(arguments, code, expected);
     refuse("motif compare two.meme two.meme --score-bins 0", 2, "score_bins is 0, expected 1 to 255");
     refuse(
         "motif compare none.meme two.meme",
@@ -199,11 +195,7 @@ fn parts_of_a_scan_merge_to_the_result_of_the_whole() {
 fn scans_that_cannot_be_are_refused() {
     let bench = Bench::new();
     bench.write("ap1.meme", AP1);
-    let refuse = |arguments: &str, code: i32, expected: &str| {
-        let ran = bench.run(arguments);
-        assert_eq!(ran.code, Some(code), "{arguments}: {}", ran.stderr);
-        assert!(ran.stderr.contains(expected), "{arguments}: {}", ran.stderr);
-    };
+    let refuse = |arguments: &str, code: i32, expected: &str| bench.refuses(arguments, code, expected);
     refuse(
         "motif scan ap1.meme genome.fa --threshold 0",
         2,

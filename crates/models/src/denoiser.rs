@@ -3,6 +3,7 @@ use std::path::Path;
 use cistron_core::Seed;
 use cistron_encode::kmer::{KmerDenoiser, KmerError};
 
+use crate::error::check_option;
 use crate::nn::{Parameters, Precision, Tensor};
 use crate::{Checkpoint, Device, ModelsError};
 
@@ -104,10 +105,10 @@ impl Denoiser {
     /// # Errors
     /// [`ModelsError::Option`] for a k outside 1 to 32, no channels or a noise that is no probability below 3/4.
     pub fn new(k: usize, kind: DenoiserKind, noise: f64, seed: Seed) -> Result<Self, ModelsError> {
-        check("k", k, (1..=cistron_encode::kmer::MAX_K).contains(&k), "1 to 32")?;
-        check("noise", noise, (0.0..0.75).contains(&noise), "a probability below 3/4")?;
+        check_option("k", k, (1..=cistron_encode::kmer::MAX_K).contains(&k), "1 to 32")?;
+        check_option("noise", noise, (0.0..0.75).contains(&noise), "a probability below 3/4")?;
         if let DenoiserKind::Conv { channels } = kind {
-            check("channels", channels, (1..=1 << 16).contains(&channels), "1 to 65536")?;
+            check_option("channels", channels, (1..=1 << 16).contains(&channels), "1 to 65536")?;
         }
         // How much more likely a base is the one that was read than a given other.
         let skip = (3.0 * (1.0 - noise) / noise.max(1e-6)).ln();
@@ -224,18 +225,6 @@ fn guesses(logits: &Tensor, prediction: &mut [u8], confidence: &mut [f32]) -> Re
             (*prediction, *confidence) = (best as u8, row[best].clamp(0.0, 1.0));
         }
     })
-}
-
-fn check(
-    option: &'static str,
-    found: impl ToString,
-    is_right: bool,
-    expected: &str,
-) -> Result<(), ModelsError> {
-    if is_right {
-        return Ok(());
-    }
-    Err(ModelsError::Option { option, found: found.to_string(), expected: expected.to_owned() })
 }
 
 impl KmerDenoiser for Denoiser {

@@ -178,6 +178,19 @@ impl From<candle_core::Error> for ModelsError {
     }
 }
 
+/// Refuses an option that is not what was expected.
+pub(crate) fn check_option(
+    option: &'static str,
+    found: impl ToString,
+    is_right: bool,
+    expected: &str,
+) -> Result<(), ModelsError> {
+    if is_right {
+        return Ok(());
+    }
+    Err(ModelsError::Option { option, found: found.to_string(), expected: expected.to_owned() })
+}
+
 /// The first names of a list, as text.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 10;

@@ -1,4 +1,5 @@
-use super::{LETTERS, check};
+use super::LETTERS;
+use crate::error::check_option;
 use crate::{Checkpoint, ModelsError, Tensor};
 
 /// The names of the tensors.
@@ -22,7 +23,7 @@ pub(super) struct Seeds {
 impl Seeds {
     pub(super) fn new(k: usize, width: usize, skip: f64) -> Result<Self, ModelsError> {
         let most = MAX_WIDTH.min(k);
-        check("seed width", width, (1..=most).contains(&width), &format!("1 to {most}"))?;
+        check_option("seed width", width, (1..=most).contains(&width), &format!("1 to {most}"))?;
         let size = (1 << (2 * width)) * (2 * k - width) * LETTERS;
         Ok(Self { k, width, tables: vec![0.0; size], skip: skip as f32 })
     }

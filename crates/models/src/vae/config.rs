@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prior::normal_quantile;
 use crate::ModelsError;
+use crate::error::check_option;
 use crate::nn::Activation;
 
 /// A variational autoencoder of aligned sequences, declared: what a `config.json` of `model_type` `vae` says.
@@ -200,16 +201,16 @@ impl VaeConfig {
         let convolutions = [self.convolution, self.encoder_convolution].into_iter().flatten();
         let convolutions = convolutions.map(|patterns| ("convolution", patterns));
         for (option, count) in counts.into_iter().chain(widths).chain(convolutions) {
-            check(option, count, (1..=1 << 20).contains(&count), "1 to 1048576")?;
+            check_option(option, count, (1..=1 << 20).contains(&count), "1 to 1048576")?;
         }
         for (option, widths) in layers {
-            check(option, "no layer", !widths.is_empty(), "at least one")?;
+            check_option(option, "no layer", !widths.is_empty(), "at least one")?;
         }
         self.check_numbers()?;
         let n = self.focus.len();
-        check("focus", n, n == 0 || n == self.length, "as many letters as the length, or none")?;
+        check_option("focus", n, n == 0 || n == self.length, "as many letters as the length, or none")?;
         let n = self.positions.len();
-        check("positions", n, n == 0 || n == self.length, "as many as the length, or none")
+        check_option("positions", n, n == 0 || n == self.length, "as many as the length, or none")
     }
 
     fn check_numbers(&self) -> Result<(), ModelsError> {
@@ -219,7 +220,7 @@ impl VaeConfig {
             ("pattern sigma", self.pattern_sigma),
         ];
         for (option, value) in above_zero {
-            check(option, value, value.is_finite() && value > 0.0, "a finite number above 0")?;
+            check_option(option, value, value.is_finite() && value > 0.0, "a finite number above 0")?;
         }
         let point = self.point.unwrap_or_default();
         let from_zero = [
@@ -229,12 +230,12 @@ impl VaeConfig {
             ("l2 lambda", point.l2_lambda),
         ];
         for (option, value) in from_zero {
-            check(option, value, value.is_finite() && value >= 0.0, "a finite number from 0")?;
+            check_option(option, value, value.is_finite() && value >= 0.0, "a finite number from 0")?;
         }
         let p = self.logit_p;
-        check("logit p", p, p > 0.0 && p < 1.0, "a probability above 0 and below 1")?;
+        check_option("logit p", p, p > 0.0 && p < 1.0, "a probability above 0 and below 1")?;
         let p = self.dropout;
-        check("dropout", p, (0.0..1.0).contains(&p), "a probability below 1")
+        check_option("dropout", p, (0.0..1.0).contains(&p), "a probability below 1")
     }
 
     /// The letters of the alphabet.
@@ -286,16 +287,4 @@ impl VaeActivation {
             Self::Elu => Activation::Elu,
         }
     }
-}
-
-fn check(
-    option: &'static str,
-    found: impl ToString,
-    is_right: bool,
-    expected: &str,
-) -> Result<(), ModelsError> {
-    if is_right {
-        return Ok(());
-    }
-    Err(ModelsError::Option { option, found: found.to_string(), expected: expected.to_owned() })
 }
