@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cistron_core::{AtomicFile, Seed};
 use cistron_encode::{
-    Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce, SequenceBatch,
+    DeepLiftModel, Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce, SequenceBatch,
     SequenceModel,
 };
 use ndarray::{Array3, ArrayView3};
@@ -17,6 +17,7 @@ mod config;
 mod freeze;
 mod gradient;
 mod incremental;
+mod multipliers;
 mod network;
 mod parse;
 mod published;
@@ -338,6 +339,10 @@ impl SequenceModel for ConvNet {
     fn as_incremental(&self) -> Option<&dyn IncrementalModel> {
         Some(self)
     }
+
+    fn as_deep_lift(&self) -> Option<&dyn DeepLiftModel> {
+        Some(self)
+    }
 }
 
 impl GradientModel for ConvNet {
@@ -346,11 +351,16 @@ impl GradientModel for ConvNet {
         one_hot: ArrayView3<'_, f32>,
         readout: &Readout,
     ) -> Result<Array3<f32>, ModelError> {
+        Ok(self.input_gradient_f64(one_hot, readout)?.mapv(|value| value as f32))
+    }
+
+    fn input_gradient_f64(
+        &self,
+        one_hot: ArrayView3<'_, f32>,
+        readout: &Readout,
+    ) -> Result<Array3<f64>, ModelError> {
         let (_, length, letters) = one_hot.dim();
-        if letters != usize::from(self.spec.alphabet.len()) {
-            let (found, expected) = (format!("{letters} letters"), self.spec.alphabet.to_string());
-            return Err(ModelError::Alphabet { found, expected });
-        }
+        self.check_letters(letters)?;
         self.spec.check(&self.spec.alphabet, length)?;
         self.check_run(length, readout)?;
         gradient::input_gradient(self, one_hot, readout).map_err(backend)
