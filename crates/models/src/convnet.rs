@@ -148,10 +148,18 @@ impl ConvNet {
     /// [`ModelsError::Io`], [`ModelsError::Format`] for files that are not what they should be, and as
     /// [`from_checkpoint`](Self::from_checkpoint).
     pub fn load(folder: impl AsRef<Path>) -> Result<(Self, LoadReport), ModelsError> {
-        Self::load_with(folder.as_ref(), Precision::Single)
+        Self::load_with_precision(folder, Precision::Single)
     }
 
-    fn load_with(folder: &Path, precision: Precision) -> Result<(Self, LoadReport), ModelsError> {
+    /// The same, computed in another precision, in which it also keeps its weights.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with_precision(
+        folder: impl AsRef<Path>,
+        precision: Precision,
+    ) -> Result<(Self, LoadReport), ModelsError> {
+        let folder = folder.as_ref();
         let path = folder.join("config.json");
         let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
         let config = ConvNetConfig::from_json(&text)

@@ -1,4 +1,4 @@
-//! `cistron effect`: saturate, variants, motifs, compare.
+//! `cistron effect`: saturate, attribute, variants, motifs, compare.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use crate::context::{Context, usage};
 use crate::input::{Input, InputArgs, ModelArgs, ReadoutArgs, parse_range};
 use crate::record::{Record, digests};
 
+mod attribute;
 mod compare;
 mod files;
 mod motifs;
@@ -35,6 +36,12 @@ pub(crate) enum Command {
         cistron effect saturate --model probe.pt --data test.npz --out-dir vep --plot 0\n  \
         cistron effect saturate … --shard 3/64 --out-dir vep    one part; then: cistron merge vep/part-* --out-dir vep")]
     Saturate(Box<SaturateArgs>),
+    /// What each letter contributes: gradients, DeepLIFT or mutagenesis
+    #[command(after_help = "Examples:\n  \
+        cistron effect attribute --model net --fasta genome.fa --bed peaks.bed --method deeplift --out-dir attributed --plot 0\n  \
+        cistron effect attribute --model net --data test.npz --method integrated --reference zero --out-dir attributed\n  \
+        cistron seqlets call attributed/attributions_custom_bed.npz -o seqlets.tsv    what stands out of them")]
+    Attribute(Box<attribute::AttributeArgs>),
     /// What variants do: scores of each alternate allele
     #[command(after_help = "Examples:\n  \
         cistron effect variants --model probe.pt --fasta genome.fa --vcf variants.vcf.gz --width 2000 -o scores.tsv\n  \
@@ -58,6 +65,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Saturate(args) => saturate(args, context),
+        Command::Attribute(args) => attribute::attribute(args, context),
         Command::Variants(args) => variants::variants(args, context),
         Command::Motifs(args) => motifs::motifs(args, context),
         Command::Compare(args) => compare(args, context),

@@ -116,7 +116,7 @@ impl Pairs {
 }
 
 /// The readout of a window that is read on the reverse strand: what `readout` is on the forward one, bins from the right.
-pub(super) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
+pub(crate) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
     let Some(head) = model.spec().heads.get(readout.head) else { return readout.clone() };
     let mirror = |track: &u32| {
         let mirror = head.mirror.as_ref().and_then(|mirror| mirror.get(*track as usize));
