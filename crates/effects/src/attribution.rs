@@ -205,7 +205,8 @@ impl<'a> Attributor<'a> {
         }
         run.observer.end();
         if missed > 0 {
-            let what = "sequences have contributions that miss the difference of the outputs by over a hundredth";
+            let what =
+                "sequences have contributions that miss the difference of the outputs by over a hundredth";
             run.observer.warn(Warning::new(missed, what));
         }
         Ok(())

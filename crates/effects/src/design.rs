@@ -12,7 +12,7 @@ use cistron_encode::{Edit, Readout, Reduce, SequenceModel};
 pub use search::DesignMethod;
 
 use crate::EffectError;
-use crate::saturation::{out_of_range, output_names};
+use crate::saturation::out_of_range;
 use constraints::Constraints;
 use scores::Losses;
 
@@ -150,11 +150,6 @@ impl<'a> Designer<'a> {
         options.method.check()?;
         constraints::check(&options, model.spec())?;
         Ok(Self { model, readout, target, options })
-    }
-
-    /// The names of the outputs, in the order of the wanted numbers: the track, with `[bin]` where bins are kept.
-    pub fn output_names(&self) -> Vec<String> {
-        output_names(self.model.spec(), &self.readout)
     }
 
     /// Designs a sequence from one to begin with; random numbers come from the seed and `index`.

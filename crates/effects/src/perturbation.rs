@@ -84,9 +84,10 @@ impl Perturbation {
     /// [`EffectError::Encode`] for motifs or spans that do not fit the sequence.
     pub fn apply(&self, sequence: &Sequence, index: usize, seed: Seed) -> Result<Vec<Sequence>, EffectError> {
         match self {
-            Self::Marginalize { motifs, start } => {
-                motifs.iter().map(|motif| placed(sequence, std::slice::from_ref(motif), &[], *start)).collect()
-            }
+            Self::Marginalize { motifs, start } => motifs
+                .iter()
+                .map(|motif| placed(sequence, std::slice::from_ref(motif), &[], *start))
+                .collect(),
             Self::Ablate { span, repeats } => {
                 let shuffled = |repeat: usize| {
                     let mut codes = sequence.codes().to_vec();
@@ -220,7 +221,8 @@ pub fn perturb<'s>(
             changed.extend(perturbation.apply(sequence, index, run.seed)?);
         }
         let before = SequenceBatch::from_sequences(&part)?;
-        let (before, after) = compare_edited(measure, &before, &SequenceBatch::from_sequences(&changed)?, run.seed)?;
+        let (before, after) =
+            compare_edited(measure, &before, &SequenceBatch::from_sequences(&changed)?, run.seed)?;
         run.observer.advance(part.len() as u64);
         sink(Perturbed { first, before, after })?;
     }

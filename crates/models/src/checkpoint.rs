@@ -84,9 +84,10 @@ impl Checkpoint {
         let path = path.as_ref();
         let content = match bytes {
             [] => Err("the file is empty, expected a safetensors or PyTorch file".to_owned()),
+            // First: a header of 640 bytes begins as a pickle does.
+            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes),
             [b'P', b'K', 3, 4, ..] => torch::read_zip(bytes),
             [0x80, 2, ..] => torch::read_legacy(bytes),
-            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes),
             _ => Err(format!("found a file that begins with {}, {EXPECTED}", begin(bytes))),
         };
         let content = content.map_err(|problem| ModelsError::format(path, problem))?;

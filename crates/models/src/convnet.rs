@@ -5,8 +5,8 @@ use std::path::Path;
 
 use cistron_core::{AtomicFile, Seed};
 use cistron_encode::{
-    DeepLiftModel, Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce, SequenceBatch,
-    SequenceModel,
+    DeepLiftModel, Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce,
+    SequenceBatch, SequenceModel,
 };
 use ndarray::{Array3, ArrayView3};
 

@@ -28,8 +28,7 @@ impl Attributor<'_> {
         let mut gradients = Array3::zeros(one_hot.dim());
         for (index, (own, mut sum)) in one_hot.outer_iter().zip(gradients.outer_iter_mut()).enumerate() {
             let noisy = |copy: usize| {
-                let mut stream =
-                    seed.stream("attribution noise", ((first + index) * samples + copy) as u64);
+                let mut stream = seed.stream("attribution noise", ((first + index) * samples + copy) as u64);
                 own.mapv(|value| value + (noise * stream.normal()) as f32)
             };
             for begin in (0..samples).step_by(COPIES) {

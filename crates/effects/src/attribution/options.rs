@@ -153,9 +153,11 @@ impl AttributionOptions {
     /// Whether given references have the length of the sequences.
     pub(super) fn check_length(&self, length: usize) -> Result<(), EffectError> {
         match &self.references {
-            AttributionReferences::Given(batch) if batch.width() != length => {
-                Err(out_of_range("length of the references", batch.width(), format!("{length} as the sequences")))
-            }
+            AttributionReferences::Given(batch) if batch.width() != length => Err(out_of_range(
+                "length of the references",
+                batch.width(),
+                format!("{length} as the sequences"),
+            )),
             _ => Ok(()),
         }
     }

@@ -31,9 +31,15 @@ pub(super) fn mean(
             .complement(letter)
             .ok_or_else(|| out_of_range("alphabet", alphabet, "letters with complements"))?;
         let mut own = forward.hypothetical.slice_mut(s![.., .., usize::from(letter)]);
-        own.zip_mut_with(&turned.slice(s![.., .., usize::from(other)]), |own, other| *own = (*own + other) / 2.0);
+        own.zip_mut_with(&turned.slice(s![.., .., usize::from(other)]), |own, other| {
+            *own = (*own + other) / 2.0
+        });
     }
-    Zip::from(&mut forward.convergence).and(&reverse.convergence).for_each(|own, other| *own = own.max(*other));
-    Zip::from(&mut forward.difference).and(&reverse.difference).for_each(|own, other| *own = (*own + other) / 2.0);
+    Zip::from(&mut forward.convergence)
+        .and(&reverse.convergence)
+        .for_each(|own, other| *own = own.max(*other));
+    Zip::from(&mut forward.difference)
+        .and(&reverse.difference)
+        .for_each(|own, other| *own = (*own + other) / 2.0);
     Ok(forward)
 }

@@ -49,7 +49,11 @@ impl<'a> Constraints<'a> {
         for span in &options.protected {
             let Some(positions) = free.get_mut(span.clone()) else {
                 let found = format!("{}..{}", span.start, span.end);
-                return Err(out_of_range("protected span", found, format!("positions in 0..{}", sequence.len())));
+                return Err(out_of_range(
+                    "protected span",
+                    found,
+                    format!("positions in 0..{}", sequence.len()),
+                ));
             };
             positions.fill(false);
         }
@@ -63,7 +67,8 @@ impl<'a> Constraints<'a> {
         let strong = codes.iter().filter(|code| STRONG.contains(code)).count();
         let known = codes.iter().filter(|code| **code < self.letters).count();
         let mut edits = Vec::new();
-        for (position, (&own, _)) in codes.iter().zip(&self.free).enumerate().filter(|(_, (_, free))| **free) {
+        for (position, (&own, _)) in codes.iter().zip(&self.free).enumerate().filter(|(_, (_, free))| **free)
+        {
             for code in (0..self.letters).filter(|&code| code != own) {
                 let edit = Edit { position: position as u32, code };
                 if self.keeps_gc(own, code, strong, known) && !self.makes_word(codes, edit) {

@@ -157,7 +157,12 @@ fn screen(
 }
 
 /// Substitutions at different positions, each equally likely among those that may follow the ones before.
-fn random_edits(sequence: &Sequence, n: usize, constraints: &Constraints<'_>, stream: &mut Stream) -> Vec<Edit> {
+fn random_edits(
+    sequence: &Sequence,
+    n: usize,
+    constraints: &Constraints<'_>,
+    stream: &mut Stream,
+) -> Vec<Edit> {
     let mut codes = sequence.codes().to_vec();
     let mut edits: Vec<Edit> = Vec::with_capacity(n);
     for _ in 0..n {

@@ -1,5 +1,7 @@
 use cistron_core::{Alphabet, Sequence};
-use cistron_encode::{Edit, IncrementalModel, ModelSpec, Mutant, Readout, Reduce, SequenceBatch, SequenceModel};
+use cistron_encode::{
+    Edit, IncrementalModel, ModelSpec, Mutant, Readout, Reduce, SequenceBatch, SequenceModel,
+};
 use ndarray::{Array3, ArrayViewMut1, ArrayViewMut3, Axis};
 
 use super::{SaturationOptions, Scale, UnknownLetters, out_of_range};

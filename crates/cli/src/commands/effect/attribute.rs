@@ -126,8 +126,7 @@ fn read_references(path: &Path, model: &dyn SequenceModel) -> anyhow::Result<Seq
     let input = read_sequences(path, &model.spec().alphabet)?;
     let sequences = input.sequences();
     let sequences = sequences.fetch(0..sequences.len())?;
-    SequenceBatch::from_sequences(&sequences)
-        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+    SequenceBatch::from_sequences(&sequences).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
 }
 
 pub(super) fn attribute(args: &AttributeArgs, context: &Context) -> anyhow::Result<()> {
@@ -145,7 +144,8 @@ pub(super) fn attribute(args: &AttributeArgs, context: &Context) -> anyhow::Resu
     let split = args.split.as_ref().unwrap_or(&input.split);
     let path = args.out_dir.join(format!("attributions_{split}.npz"));
     check_free(&path, context)?;
-    let files = [vec![args.model.model.clone()], input.files.clone(), args.reference_file().into_iter().collect()];
+    let files =
+        [vec![args.model.model.clone()], input.files.clone(), args.reference_file().into_iter().collect()];
     let inputs = digests(&files.concat())?;
     std::fs::create_dir_all(&args.out_dir)?;
     let letters = model.spec().alphabet.to_string();

@@ -28,8 +28,7 @@ fn assert_complete(net: &ConvNet, number: u64, tolerance: f64) {
         for ((multipliers, reference), output) in pairs {
             let parts = || multipliers.iter().zip(x.iter().zip(reference));
             let part = |(m, (x, r)): (&f64, (&f32, &f32))| m * f64::from(x - r);
-            let (sum, size) =
-                (parts().map(part).sum::<f64>(), parts().map(part).map(f64::abs).sum::<f64>());
+            let (sum, size) = (parts().map(part).sum::<f64>(), parts().map(part).map(f64::abs).sum::<f64>());
             let error = (found.output - output - sum).abs();
             assert!(error <= tolerance * (1.0 + size), "{head} of {number}: off by {error} of {size}");
         }
@@ -54,7 +53,8 @@ fn outputs_are_the_predictions() {
     let batch = random_sequences(&Alphabet::dna(), 2, length, &[], Seed::new(3)).unwrap();
     let one_hot = batch.one_hot(Layout::PositionMajor, Fill::default());
     let readout = net.spec().readout(Some("whole"), &["t1".to_owned()], None, Reduce::Mean).unwrap();
-    let found = net.multipliers(one_hot.index_axis(Axis(0), 0), one_hot.slice(ndarray::s![1.., .., ..]), &readout);
+    let found =
+        net.multipliers(one_hot.index_axis(Axis(0), 0), one_hot.slice(ndarray::s![1.., .., ..]), &readout);
     let (found, predicted) = (found.unwrap(), net.predict_f64(&batch, &readout).unwrap());
     assert!((found.output - predicted[[0, 0, 0]]).abs() < 1e-12);
     assert!((found.references[0] - predicted[[1, 0, 0]]).abs() < 1e-12);

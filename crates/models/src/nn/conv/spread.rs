@@ -27,12 +27,7 @@ pub(in super::super) struct Spread<'a, T> {
 
 impl<T: Real> Spread<'_, T> {
     /// Adds to `out` (length, inputs) what a gradient (positions, outputs) gives; `buffer` is room that is used again.
-    pub(in super::super) fn run(
-        &self,
-        gradient: &[T],
-        out: &mut [T],
-        buffer: &mut Vec<T>,
-    ) -> RawResult<()> {
+    pub(in super::super) fn run(&self, gradient: &[T], out: &mut [T], buffer: &mut Vec<T>) -> RawResult<()> {
         let (outputs, width) = (self.taps.outputs, self.taps.group_outputs());
         let weights = matrix(self.weights, width)?;
         for (tile, gradient) in gradient.chunks(TILE * outputs).enumerate() {

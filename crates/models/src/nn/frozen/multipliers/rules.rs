@@ -25,11 +25,8 @@ pub(super) fn largest<T: Real>(shape: PoolShape, pair: Pair<'_, T>, gradient: &[
             let both = if most > most_of_reference { most } else { most_of_reference };
             let place = own.places[channel] * width + channel;
             let change = x[place] - reference[place];
-            out[place] += if change == T::zero() {
-                gradient
-            } else {
-                gradient * (both - most_of_reference) / change
-            };
+            out[place] +=
+                if change == T::zero() { gradient } else { gradient * (both - most_of_reference) / change };
             let place = other.places[channel] * width + channel;
             let change = x[place] - reference[place];
             if change != T::zero() {
