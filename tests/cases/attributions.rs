@@ -16,6 +16,11 @@ use cistron::ndarray::{Array3, Axis};
 use cistron::{Alphabet, Run, Seed, Sequence};
 use conformance::golden;
 
+/// What the facade's example does, step by step.
+#[path = "../../crates/cistron/examples/attributions.rs"]
+#[allow(dead_code, reason = "its pictures and its report are not wanted here")]
+mod example;
+
 /// The peer computed in double precision.
 const PRECISIONS: [(Precision, f64); 2] = [(Precision::Double, 1e-10), (Precision::Single, 1e-5)];
 
@@ -283,5 +288,20 @@ fn ablation_keeps_the_letters_and_what_stands_around() {
     }
     for span in [9..13, 4..4] {
         assert!(Perturbation::Ablate { span, repeats: 1 }.apply(&sequences[0], 0, Seed::new(0)).is_err());
+    }
+}
+
+/// A network that learned two words is asked which: both come back as names of seqlets, and hardly another one.
+#[test]
+fn planted_words_come_back_as_names_of_seqlets() {
+    let net = example::trained().unwrap();
+    let (sequences, words) = (example::with_words().unwrap(), example::candidates().unwrap());
+    for method in [AttributionMethod::DeepLift, AttributionMethod::Mutagenesis] {
+        let options = AttributionOptions { method, ..AttributionOptions::default() };
+        let found = Attributor::new(&net, options).unwrap().attribute(&sequences, Run::default()).unwrap();
+        let counts = example::names(found.importance().view(), &sequences, &words).unwrap();
+        // Each of 40 sequences has both.
+        assert!(counts[..2].iter().all(|count| (36..=44).contains(count)), "{method:?}: {counts:?}");
+        assert!(counts[2..].iter().sum::<usize>() <= 1, "{method:?}: {counts:?}");
     }
 }

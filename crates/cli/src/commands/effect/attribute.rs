@@ -147,7 +147,6 @@ pub(super) fn attribute(args: &AttributeArgs, context: &Context) -> anyhow::Resu
     let files =
         [vec![args.model.model.clone()], input.files.clone(), args.reference_file().into_iter().collect()];
     let inputs = digests(&files.concat())?;
-    std::fs::create_dir_all(&args.out_dir)?;
     let letters = model.spec().alphabet.to_string();
     let mut files = None;
     attributor
@@ -189,6 +188,10 @@ impl<'a> Files<'a> {
         letters: &'a str,
         plot: Option<usize>,
     ) -> Result<Self, EffectError> {
+        if let Some(folder) = path.parent() {
+            let failed = |source| EffectError::Io { path: folder.to_path_buf(), source };
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
         let writer = NpzWriter::create(path)?;
         let shape = [input.names.len(), length, letters.len()];
         Ok(Self {

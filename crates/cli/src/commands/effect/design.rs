@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use cistron::effects::{DesignMethod, DesignOptions, Designer};
+use cistron::effects::{DesignMethod, DesignOptions, Designer, Prediction};
 use cistron::genome::fasta;
-use cistron::{Alphabet, AtomicFile, Observer, Sequence};
+use cistron::{Alphabet, AtomicFile, Sequence};
 use clap::{Args, ValueEnum};
 
 use super::option_error;
+use super::perturb::parse_word;
 use crate::context::{Context, usage};
 use crate::input::{InputArgs, ModelArgs, ReadoutArgs, parse_range};
 use crate::output::{Number, Output, check_free};
@@ -87,10 +88,7 @@ impl DesignArgs {
     }
 
     fn forbidden(&self, alphabet: &Alphabet) -> anyhow::Result<Vec<Sequence>> {
-        let word = |word: &String| {
-            Sequence::parse(alphabet, word).map_err(|error| usage(format!("--forbid {word}: {error}")))
-        };
-        self.forbid.iter().map(word).collect()
+        self.forbid.iter().map(|word| parse_word("--forbid", word, alphabet)).collect()
     }
 }
 
@@ -112,7 +110,7 @@ pub(super) fn design(args: &DesignArgs, context: &Context) -> anyhow::Result<()>
         tolerance: args.tolerance,
         readout: Some(readout.clone()),
     };
-    let names = cistron::effects::Prediction::new(&*loaded.model, Some(readout))?.output_names();
+    let names = Prediction::new(&*loaded.model, Some(readout))?.output_names();
     let target = read_target(&args.target, &names)?;
     let designer = Designer::new(&*loaded.model, target, options).map_err(option_error)?;
     let input = args.input.read(spec, context)?;

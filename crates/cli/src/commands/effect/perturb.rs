@@ -122,7 +122,7 @@ pub(super) fn space(args: &SpaceArgs, context: &Context) -> anyhow::Result<()> {
 /// The letters of a text, or the likeliest letters of a motif in a file.
 fn parse_motif(text: &str, alphabet: &Alphabet, context: &Context) -> anyhow::Result<Sequence> {
     let Some((file, name)) = text.rsplit_once(':') else {
-        return Sequence::parse(alphabet, text).map_err(|error| usage(format!("--motif {text}: {error}")));
+        return parse_word("--motif", text, alphabet);
     };
     let set = read_motifs(Path::new(file), context)?;
     let motif = set.position(name).and_then(|place| set.motifs().get(place));
@@ -135,6 +135,16 @@ fn parse_motif(text: &str, alphabet: &Alphabet, context: &Context) -> anyhow::Re
     };
     let letters: String = motif.matrix().rows().into_iter().map(likeliest).collect();
     Ok(Sequence::parse(alphabet, &letters)?)
+}
+
+/// The letters of an option, of which N stands for any.
+pub(super) fn parse_word(option: &str, text: &str, alphabet: &Alphabet) -> anyhow::Result<Sequence> {
+    let foreign = |letter: &u8| alphabet.code(*letter) >= alphabet.len() && !b"Nn".contains(letter);
+    if let Some(letter) = text.bytes().find(foreign) {
+        let found = letter.escape_ascii();
+        return Err(usage(format!("{option} {text}: found `{found}`, expected letters of {alphabet} or N")));
+    }
+    Sequence::parse(alphabet, text).map_err(|error| usage(format!("{option} {text}: {error}")))
 }
 
 /// The column that tells the ways in which a sequence was changed.
