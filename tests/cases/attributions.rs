@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cistron::effects::{
     Attribution, AttributionMethod, AttributionOptions, AttributionReferences, Attributor, Measure,
-    Perturbation, Prediction, compare_edited, perturb,
+    Perturbation, Prediction, compare_edited, dependency_map, perturb,
 };
 use cistron::encode::{
     DeepLiftModel, Fill, Layout, NpzReader, Readout, Reduce, SequenceBatch, SequenceModel,
@@ -241,6 +241,30 @@ fn experiments_give_what_the_peer_gives() {
         let (before, after) = compare_edited(&measure, &x, &shuffled, Seed::new(0)).unwrap();
         let found = [before.into_iter().collect(), after.into_iter().collect()];
         assert_numbers(&file, ["abl_before", "abl_after"], &found, tolerance);
+    }
+}
+
+#[test]
+fn positions_depend_on_one_another_as_for_the_peer() {
+    let Some(file) = file() else { return };
+    let (_, expected) = NpzReader::open(&file).unwrap().numbers("dep_10_30").unwrap();
+    for (precision, tolerance) in PRECISIONS {
+        let net = net(&file, precision);
+        let options = AttributionOptions {
+            method: AttributionMethod::Gradient,
+            readout: Some(track(&net, "0")),
+            ..AttributionOptions::default()
+        };
+        let attributor = Attributor::new(&net, options).unwrap();
+        let mut found = Vec::new();
+        for sequence in &sequences(&file)[..2] {
+            found.extend(dependency_map(&attributor, sequence, 10..30, Run::default()).unwrap());
+            assert!(dependency_map(&attributor, sequence, 10..121, Run::default()).is_err());
+        }
+        assert_eq!(found.len(), expected.len());
+        for (index, (a, b)) in found.iter().zip(&expected).enumerate() {
+            assert!((a - b).abs() <= tolerance, "number {index}: found {a}, expected {b}");
+        }
     }
 }
 

@@ -31,7 +31,9 @@ pub use groups::{
     compare_columns, compare_groups,
 };
 pub use part::{InputDigest, PartPlan, PartWriter, Parts};
-pub use perturbation::{Measure, Perturbation, Perturbed, Prediction, compare_edited, perturb};
+pub use perturbation::{
+    Measure, Perturbation, Perturbed, Prediction, compare_edited, dependency_map, perturb,
+};
 pub use saturation::{
     DeltaBlock, Engine, SaturationOptions, SaturationPlan, Scale, Sequences, UnknownLetters, attributions,
 };

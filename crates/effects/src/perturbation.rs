@@ -1,5 +1,6 @@
 //! Experiments on sequences: what a model says before and after motifs are put in, or letters shuffled.
 
+mod dependency;
 mod measure;
 
 use std::ops::Range;
@@ -8,6 +9,7 @@ use cistron_core::{Run, Seed, Sequence};
 use cistron_encode::SequenceBatch;
 use ndarray::{Array3, Array4, Axis};
 
+pub use dependency::dependency_map;
 pub use measure::{Measure, Prediction};
 
 use crate::EffectError;
