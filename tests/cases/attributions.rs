@@ -325,7 +325,7 @@ fn planted_words_come_back_as_names_of_seqlets() {
         let found = Attributor::new(&net, options).unwrap().attribute(&sequences, Run::default()).unwrap();
         let counts = example::names(found.importance().view(), &sequences, &words).unwrap();
         // Each of 40 sequences has both.
-        assert!(counts[..2].iter().all(|count| (36..=44).contains(count)), "{method:?}: {counts:?}");
+        assert!(counts[..2].iter().all(|count| (30..=42).contains(count)), "{method:?}: {counts:?}");
         assert!(counts[2..].iter().sum::<usize>() <= 1, "{method:?}: {counts:?}");
     }
 }

@@ -21,19 +21,23 @@ const CONFIG: &str = r#"{"model_type": "convnet", "version": 1, "alphabet": "ACG
                {"op": "global_max"}, {"op": "linear", "name": "out", "in": 16, "out": 1}],
     "heads": [{"name": "bound", "tracks": ["bound"]}]}"#;
 pub(crate) const WORDS: [&str; 2] = ["TGACTCA", "CACGTG"];
-const WIDTH: usize = 80;
+const WIDTH: usize = 120;
 
 pub(crate) fn sequence(letters: &str) -> Result<Sequence> {
     Ok(Sequence::parse(&Alphabet::dna(), letters)?)
 }
 
-/// Random sequences; every second one has both words, each in its half.
-pub(crate) fn made_up(n: usize, seed: u64) -> Result<(SequenceBatch, Vec<f64>)> {
+/// Random sequences; every second one has each word, in its half, with a chance: if both were always there, a network
+/// would learn one.
+pub(crate) fn made_up(n: usize, chance: f64, seed: u64) -> Result<(SequenceBatch, Vec<f64>)> {
     let random = random_sequences(&Alphabet::dna(), n, WIDTH, &[], Seed::new(seed))?;
     let mut codes = random.codes().to_owned();
     let mut stream = Seed::new(seed).stream("places", 0);
     for mut row in codes.outer_iter_mut().skip(1).step_by(2) {
         for (half, word) in [0, WIDTH / 2].into_iter().zip(WORDS) {
+            if stream.uniform() >= chance {
+                continue;
+            }
             let start = half + stream.below((WIDTH / 2 - word.len()) as u64) as usize;
             row.iter_mut()
                 .skip(start)
@@ -45,7 +49,7 @@ pub(crate) fn made_up(n: usize, seed: u64) -> Result<(SequenceBatch, Vec<f64>)> 
 }
 
 pub(crate) fn trained() -> Result<ConvNet> {
-    let ((learned, classes), (new, new_classes)) = (made_up(1600, 1)?, made_up(400, 2)?);
+    let ((learned, classes), (new, new_classes)) = (made_up(1600, 0.8, 1)?, made_up(400, 0.8, 2)?);
     let options = ConvNetTraining { epochs: 12, learning_rate: 0.02, ..ConvNetTraining::default() };
     let data = ConvNetData { sequences: &learned, targets: &classes };
     let held_out = ConvNetData { sequences: &new, targets: &new_classes };
@@ -55,7 +59,7 @@ pub(crate) fn trained() -> Result<ConvNet> {
 
 /// New sequences with both words.
 pub(crate) fn with_words() -> Result<Vec<Sequence>> {
-    Ok(made_up(80, 3)?.0.to_sequences()?.into_iter().skip(1).step_by(2).collect())
+    Ok(made_up(80, 1.0, 3)?.0.to_sequences()?.into_iter().skip(1).step_by(2).collect())
 }
 
 /// The planted words, then 30 random ones.
@@ -71,7 +75,7 @@ pub(crate) fn names(
     sequences: &[Sequence],
     words: &[Sequence],
 ) -> Result<Vec<usize>> {
-    let seqlets = call_seqlets(importance, SeqletOptions { threshold: 1e-4, ..SeqletOptions::default() })?;
+    let seqlets = call_seqlets(importance, SeqletOptions { threshold: 1e-3, ..SeqletOptions::default() })?;
     let matrix = |codes: &[u8]| sequence_matrix(codes, &Alphabet::dna());
     let targets: Vec<Array2<f64>> = words.iter().map(|word| matrix(word.codes())).collect();
     let views: Vec<ArrayView2<'_, f64>> = targets.iter().map(|target| target.view()).collect();
