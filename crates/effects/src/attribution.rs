@@ -157,12 +157,12 @@ impl<'a> Attributor<'a> {
         run: Run<'_>,
     ) -> Result<Attribution, EffectError> {
         let mut all: Option<Attribution> = None;
-        self.execute(sequences, run, &mut |attribution| match &mut all {
-            Some(all) => all.join(&attribution),
-            None => {
-                all = Some(attribution);
-                Ok(())
+        self.execute(sequences, run, &mut |attribution| {
+            if let Some(all) = &mut all {
+                return all.join(&attribution);
             }
+            all = Some(attribution);
+            Ok(())
         })?;
         all.ok_or_else(|| out_of_range("number of sequences", 0, "at least 1"))
     }

@@ -64,7 +64,7 @@ pub enum AttributionReferences {
 
 /// Gradients averaged over noisy copies of a sequence.
 ///
-/// Source: SmoothGrad, Smilkov et al. 2017, arXiv:1706.03825, with noise in the units of the one-hot rows.
+/// Source: `SmoothGrad`, Smilkov et al. 2017, arXiv:1706.03825, with noise in the units of the one-hot rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "plain data")]
 pub struct Smoothing {

@@ -32,7 +32,7 @@ pub(super) fn mean(
             .ok_or_else(|| out_of_range("alphabet", alphabet, "letters with complements"))?;
         let mut own = forward.hypothetical.slice_mut(s![.., .., usize::from(letter)]);
         own.zip_mut_with(&turned.slice(s![.., .., usize::from(other)]), |own, other| {
-            *own = (*own + other) / 2.0
+            *own = (*own + other) / 2.0;
         });
     }
     Zip::from(&mut forward.convergence)
