@@ -40,6 +40,25 @@ impl GradientModel for Square {
     }
 }
 
+/// A step up at two C, whose gradient is 0.
+struct Step(Square);
+impl SequenceModel for Step {
+    fn spec(&self) -> &ModelSpec {
+        self.0.spec()
+    }
+    fn predict(&self, batch: &SequenceBatch, readout: &Readout) -> Result<Array3<f32>, ModelError> {
+        Ok(self.0.predict(batch, readout)?.mapv(|square| f32::from(u8::from(square > 3.0))))
+    }
+    fn as_gradient(&self) -> Option<&dyn GradientModel> {
+        Some(self)
+    }
+}
+impl GradientModel for Step {
+    fn input_gradient(&self, x: ArrayView3<'_, f32>, _: &Readout) -> Result<Array3<f32>, ModelError> {
+        Ok(Array3::zeros(x.dim()))
+    }
+}
+
 #[derive(Default)]
 struct Warnings(Mutex<Vec<String>>);
 
@@ -126,24 +145,6 @@ fn contributions_that_miss_the_difference_are_counted() {
     attribute(with(AttributionMethod::Integrated { steps: 1 }), &["CCA"], run);
     assert!(warnings.0.lock().unwrap().is_empty());
 
-    /// A step up at two C, whose gradient is 0.
-    struct Step(Square);
-    impl SequenceModel for Step {
-        fn spec(&self) -> &ModelSpec {
-            self.0.spec()
-        }
-        fn predict(&self, batch: &SequenceBatch, readout: &Readout) -> Result<Array3<f32>, ModelError> {
-            Ok(self.0.predict(batch, readout)?.mapv(|square| f32::from(u8::from(square > 3.0))))
-        }
-        fn as_gradient(&self) -> Option<&dyn GradientModel> {
-            Some(self)
-        }
-    }
-    impl GradientModel for Step {
-        fn input_gradient(&self, x: ArrayView3<'_, f32>, _: &Readout) -> Result<Array3<f32>, ModelError> {
-            Ok(Array3::zeros(x.dim()))
-        }
-    }
     let step = Step(square());
     let attributor = Attributor::new(&step, with(AttributionMethod::Integrated { steps: 4 })).unwrap();
     let found = attributor.attribute(&[sequence("CCA"), sequence("CAA")], run).unwrap();

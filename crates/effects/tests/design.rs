@@ -1,5 +1,6 @@
 //! Designs: what is reached, what is kept, and which way is better.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(clippy::single_range_in_vec_init, reason = "a list of spans may have one")]
 
 use cistron_core::{Alphabet, Run, Seed, Sequence};
 use cistron_effects::{Design, DesignMethod, DesignOptions, Designer};
