@@ -111,12 +111,12 @@ def run(folder):
     numpy.save(folder / "peer.npy", torch.stack(rows).numpy())
 
 
-def compare(folder, what=""):
+def compare(folder, what="", most=1e-3):
     ours, theirs = numpy.load(folder / f"ours{what}.npy"), numpy.load(folder / f"peer{what}.npy")
     assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
     error = numpy.abs(ours - theirs).max() / numpy.abs(theirs).max()
     print(f"largest difference of both: {error:.1e} of the largest value")
-    assert error < 1e-3, "the two did not compute the same"
+    assert error < most, "the two did not compute the same"
 
 
 if __name__ == "__main__":
@@ -124,6 +124,7 @@ if __name__ == "__main__":
         "run": run,
         "attribute": attribute,
         "compare": compare,
-        "compare-attribution": lambda folder: compare(folder, "-attribution"),
+        # Multipliers divide by differences of activations down to 1e-6, which in single precision have few digits.
+        "compare-attribution": lambda folder: compare(folder, "-attribution", 1e-2),
     }
     tasks[sys.argv[1]](pathlib.Path(sys.argv[2]))

@@ -29,7 +29,7 @@ const NETWORKS: [Network; 3] = [
         name: "beluga",
         shape: "the shape of Beluga",
         mutants: "1,200 substitutions in the middle of 2,000 letters",
-        shares: [(0.08, 0.5), (0.5, 0.6)],
+        shares: [(0.08, 0.5), (0.6, 0.5)],
     },
     Network {
         name: "bpnet",
