@@ -15,3 +15,5 @@ pub use mismatch::{OnMismatch, ResolvedVariant};
 pub use options::{EnsembleOrder, IndelMode, VariantOptions};
 pub use scorer::{VariantScore, VariantScorer};
 pub use statistic::Statistic;
+
+pub(crate) use pairs::mirrored;

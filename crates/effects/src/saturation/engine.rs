@@ -1,5 +1,7 @@
 use cistron_core::{Alphabet, Sequence};
-use cistron_encode::{Edit, IncrementalModel, Mutant, Readout, Reduce, SequenceBatch, SequenceModel};
+use cistron_encode::{
+    Edit, IncrementalModel, ModelSpec, Mutant, Readout, Reduce, SequenceBatch, SequenceModel,
+};
 use ndarray::{Array3, ArrayViewMut1, ArrayViewMut3, Axis};
 
 use super::{SaturationOptions, Scale, UnknownLetters, out_of_range};
@@ -80,15 +82,7 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn output_names(&self) -> Vec<String> {
-        let tracks = self.model.spec().heads.get(self.readout.head).map_or(&[][..], |head| &head.tracks);
-        let chosen = || self.readout.tracks.iter().filter_map(|&track| tracks.get(track as usize)).cloned();
-        match self.readout.reduce {
-            Reduce::Keep if self.readout.bins.len() > 1 => {
-                let bins = self.readout.bins.clone();
-                bins.flat_map(|bin| chosen().map(move |track| format!("{track}[{bin}]"))).collect()
-            }
-            _ => chosen().map(|track| track.to_string()).collect(),
-        }
+        output_names(self.model.spec(), &self.readout)
     }
 
     /// Fills one sequence's effects `(L, A, T)` and outputs `(T)`; returns the mean absolute effect of changing
@@ -207,6 +201,19 @@ impl<'a> Evaluator<'a> {
             reference.iter_mut().zip(&prediction).for_each(|(to, from)| *to = *from);
         }
         Ok(if repeats > 0.0 { noise / repeats } else { 0.0 })
+    }
+}
+
+/// The names of a readout's outputs: the track, with `[bin]` where bins are kept.
+pub(crate) fn output_names(spec: &ModelSpec, readout: &Readout) -> Vec<String> {
+    let tracks = spec.heads.get(readout.head).map_or(&[][..], |head| &head.tracks);
+    let chosen = || readout.tracks.iter().filter_map(|&track| tracks.get(track as usize)).cloned();
+    match readout.reduce {
+        Reduce::Keep if readout.bins.len() > 1 => {
+            let bins = readout.bins.clone();
+            bins.flat_map(|bin| chosen().map(move |track| format!("{track}[{bin}]"))).collect()
+        }
+        _ => chosen().map(|track| track.to_string()).collect(),
     }
 }
 

@@ -120,7 +120,7 @@ fn edits(from: &[u8], to: &[u8]) -> Vec<Edit> {
 }
 
 /// The readout of a window that is read on the reverse strand: what `readout` is on the forward one, bins from the right.
-pub(super) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
+pub(crate) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
     let Some(head) = model.spec().heads.get(readout.head) else { return readout.clone() };
     let mirror = |track: &u32| {
         let mirror = head.mirror.as_ref().and_then(|mirror| mirror.get(*track as usize));
