@@ -3,7 +3,8 @@
 //! `cargo bench -p benchmarks --bench ism_conv -- prepare NETWORK FOLDER` writes a network (`basset`, `beluga` or
 //! `bpnet`) with He's random weights, a sequence and 20 shuffles of it; `run FOLDER` computes all changes and `attribute
 //! FOLDER` the contributions beside the shuffles to the last head's first track; both print the CPU seconds of a first run
-//! and a second, and write `ours.npy` or `ours-attribution.npy`. Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
+//! and a second, and write `ours.npy` or `ours-attribution.npy`. `variants FOLDER ENGINE` scores 1,000 variants by the exact
+//! engine (`auto`) or two predictions each (`blackbox`). Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
 
 #![expect(clippy::print_stdout, reason = "the times are the benchmark's result")]
 
@@ -13,12 +14,16 @@ use std::ops::Range;
 use std::path::Path;
 
 use benchmarks::cpu_seconds;
-use cistron_core::{Alphabet, AtomicFile, Run, Seed, Sequence};
-use cistron_effects::{AttributionMethod, AttributionOptions, AttributionReferences, Attributor};
+use cistron_core::{Alphabet, AtomicFile, Run, Seed, Sequence, VariantRow};
+use cistron_effects::{
+    AttributionMethod, AttributionOptions, AttributionReferences, Attributor, Engine, VariantOptions,
+    VariantScorer,
+};
 use cistron_encode::{
     Edit, ElementType, Mutant, NpyWriter, Reduce, SequenceBatch, SequenceModel, dinucleotide_shuffle,
     random_sequences,
 };
+use cistron_genome::Genome;
 use cistron_models::{Checkpoint, ConvNet, ConvNetConfig, HeadActivation, Tensor};
 use ndarray::Array3;
 
@@ -41,6 +46,8 @@ fn main() -> Result<()> {
         ["prepare", network, folder] => prepare(network, Path::new(folder)),
         ["run", folder] => run(Path::new(folder)),
         ["attribute", folder] => attribute(Path::new(folder)),
+        ["variants", folder, "auto"] => variants(Path::new(folder), Engine::Auto),
+        ["variants", folder, "blackbox"] => variants(Path::new(folder), Engine::BlackBox),
         _ => {
             println!("skipped: no task was given");
             Ok(())
@@ -133,6 +140,31 @@ fn attribute(folder: &Path) -> Result<()> {
     let mut array = NpyWriter::new(file, ElementType::Float32, &[LENGTH, 4])?;
     array.write(contributions.as_slice().ok_or("contributions do not lie in order")?)?;
     Ok(array.finish()?.commit()?)
+}
+
+/// A substitution at each of 1,000 neighbouring bases, in windows of the network's length that 64 bases share; then 100
+/// that are far from one another.
+fn variants(folder: &Path, engine: Engine) -> Result<()> {
+    let (net, _) = ConvNet::load(folder)?;
+    let letters = random_sequences(&Alphabet::dna(), 1, 300 * LENGTH, &[], Seed::new(2))?;
+    let letters: Vec<u8> = letters.codes().iter().map(|code| Alphabet::dna().letter(*code)).collect();
+    let genome = Genome::from_contigs("random", [("random", letters.clone())])?;
+    let row = |position: usize| -> Result<VariantRow> {
+        let reference = letters[position - 1];
+        let alternate = if reference == b'A' { 'C' } else { 'A' };
+        Ok(format!("random:{position}_{}>{alternate}", char::from(reference)).parse()?)
+    };
+    let dense: Vec<VariantRow> = (0..1000).map(|i| row(LENGTH + i)).collect::<Result<_>>()?;
+    let apart: Vec<VariantRow> = (1..=100).map(|i| row(2 * LENGTH * i)).collect::<Result<_>>()?;
+    for (name, rows, share) in [("dense", dense, 64), ("apart", apart, 1)] {
+        let options = VariantOptions { engine, share, ..VariantOptions::default() };
+        let start = cpu_seconds();
+        let scores = VariantScorer::new(&genome, &[&net], options)?.score(&rows, Run::default())?;
+        println!("case {name}: {}", cpu_seconds() - start);
+        let largest = scores.iter().filter_map(|score| score.numbers.last());
+        println!("the largest effect is {:.4}", largest.fold(0.0_f64, |a, b| a.max(*b)));
+    }
+    Ok(())
 }
 
 /// The change of the last head's tracks by every substitution at some positions.

@@ -1,5 +1,7 @@
 //! Every substitution through networks of convolutions, beside tangermeme's exact fast path, and DeepLIFT beside its.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use super::nn::times;
@@ -29,7 +31,7 @@ const NETWORKS: [Network; 3] = [
         name: "beluga",
         shape: "the shape of Beluga",
         mutants: "1,200 substitutions in the middle of 2,000 letters",
-        shares: [(0.08, 0.5), (0.6, 0.5)],
+        shares: [(0.08, 0.5), (0.5, 0.5)],
     },
     Network {
         name: "bpnet",
@@ -66,8 +68,33 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
             let title = format!("{}, {what}, one thread", network.shape);
             comparisons.push(Comparison { title, claims: claims(&series, shares)?, series });
         }
+        if network.name == "basset" {
+            comparisons.push(variants(workspace, &folder, runs)?);
+        }
     }
     finish(workspace, "ism-conv", &SEQLETS, &comparisons)
+}
+
+/// Variants by what changes, beside two predictions of each.
+fn variants(workspace: &Workspace, folder: &Path, runs: usize) -> Result<Comparison> {
+    let mut contenders = Vec::new();
+    for (name, engine) in [("cistron", "auto"), ("two predictions", "blackbox")] {
+        let mut command = release(workspace, "ism_conv")?;
+        command.arg("variants").arg(folder).arg(engine).env("RAYON_NUM_THREADS", "1");
+        contenders.push(Contender { name, command });
+    }
+    let series = race(contenders, runs.min(MOST_RUNS))?;
+    let (ours, theirs) = (times(&series[0])?, times(&series[1])?);
+    let claim = |case: &str, what: &str, most: f64| {
+        let (ours, theirs) = ours.get(case).zip(theirs.get(case)).context("a case was not run")?;
+        Ok::<Claim, anyhow::Error>(Claim::ratio(what, ours / theirs, most))
+    };
+    let claims = vec![
+        claim("dense", "CPU, 1,000 variants of 1,000 bases, 64 bases a window", 0.1)?,
+        claim("apart", "CPU, 100 variants, each in a window of its own", 1.0)?,
+    ];
+    let title = "the shape of Basset, variants by what changes and by two predictions, one thread".to_owned();
+    Ok(Comparison { title, series, claims })
 }
 
 fn claims(series: &[Series], (cpu, memory): (f64, f64)) -> Result<Vec<Claim>> {
