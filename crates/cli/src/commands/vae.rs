@@ -1,6 +1,7 @@
 //! `cistron vae`: models of sequence families.
 
 mod couplings;
+mod groups;
 mod input;
 mod latent;
 mod model;
@@ -43,8 +44,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cistron vae embed vae blat.npz -o latent.tsv")]
     Embed(latent::EmbedArgs),
     /// Positions that a variational autoencoder switches on together
-    #[command(after_help = "Example: cistron vae groups vae --top 5 -o groups.tsv")]
-    Groups(latent::GroupsArgs),
+    #[command(after_help = "Examples:\n  cistron vae groups vae --top 5 -o groups.tsv\n  \
+                      cistron vae groups vae --structure 1btl.pdb.gz --chain A -o groups.tsv")]
+    Groups(groups::GroupsArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -55,7 +57,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Couplings(args) => couplings::run(args, context),
         Command::Sample(args) => latent::sample(args, context),
         Command::Embed(args) => latent::embed(args, context),
-        Command::Groups(args) => latent::groups(args, context),
+        Command::Groups(args) => groups::run(args, context),
     }
 }
 
