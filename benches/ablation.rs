@@ -72,12 +72,20 @@ fn ablation(data: &Path, seeds: u64, steps: u64) -> Result<()> {
         "| {parts} | Spearman, mean of {seeds} seeds | least to most | trained numbers | CPU s a seed |"
     );
     println!("|---|---|---|---|---|---|---|---|");
+    let (mut means, mut all) = (Vec::new(), Vec::new());
     for choice in 0..16_u32 {
         // The whole network first, then those without one part, and so on.
         let has = |part: u32| choice & (1 << part) == 0;
         let parts = Parts { posteriors: has(3), scales: has(2), convolution: has(1), temperature: has(0) };
-        row(parts, &measured, seeds, steps)?;
+        let found = row(parts, &measured, seeds, steps)?;
+        means.push(mean(&found));
+        all.extend(found);
     }
+    let range = |mut numbers: Vec<f64>| {
+        numbers.sort_by(f64::total_cmp);
+        format!("{:.3} to {:.3}", numbers[0], numbers[numbers.len() - 1])
+    };
+    println!("\nThe means of rows range from {}, single networks from {}.", range(means), range(all));
     let n = measured.values.len();
     println!(
         "\n{n} mutants, {steps} updates each, effects of {SAMPLES} draws; beside them, on the same mutants:\n"
@@ -91,8 +99,12 @@ fn ablation(data: &Path, seeds: u64, steps: u64) -> Result<()> {
     Ok(())
 }
 
-/// Trains the networks of some parts and prints how well they rank the mutants.
-fn row(parts: Parts, measured: &Measured, seeds: u64, steps: u64) -> Result<()> {
+fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
+/// Trains the networks of some parts and prints how well they rank the mutants, of each seed.
+fn row(parts: Parts, measured: &Measured, seeds: u64, steps: u64) -> Result<Vec<f64>> {
     let start = cpu_seconds();
     let config = config(parts, &measured.family);
     let mut found = Vec::new();
@@ -105,7 +117,7 @@ fn row(parts: Parts, measured: &Measured, seeds: u64, steps: u64) -> Result<()> 
     }
     let seconds = (cpu_seconds() - start) / seeds as f64;
     found.sort_by(f64::total_cmp);
-    let mean = found.iter().sum::<f64>() / found.len() as f64;
+    let mean = mean(&found);
     let (least, most) = (found[0], found[found.len() - 1]);
     let yes = |has: bool| if has { "yes" } else { "no" };
     let weights = if parts.posteriors { "posteriors" } else { "points" };
@@ -116,7 +128,7 @@ fn row(parts: Parts, measured: &Measured, seeds: u64, steps: u64) -> Result<()> 
         yes(parts.temperature),
         config.n_parameters()
     );
-    Ok(())
+    Ok(found)
 }
 
 /// A network of half the small one's widths, so that all of them train in minutes.

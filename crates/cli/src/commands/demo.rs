@@ -1,6 +1,7 @@
 //! `cistron demo`: a whole analysis on made-up data.
 
 mod data;
+mod family;
 mod names;
 mod reads;
 mod report;
@@ -30,6 +31,7 @@ use crate::input::fetch_all;
 use crate::output::{check_free, write_one_hot};
 use crate::record::{Record, digests, write_text};
 use data::{Labelled, MOTIFS, WIDTH};
+use family::Relatives;
 use names::name_seqlets;
 use reads::Reads;
 use report::Report;
@@ -87,6 +89,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         variants: &variants,
         syntax: &Syntax::find(context.seed, context.run())?,
         reads: &Reads::correct(&genome, context.seed)?,
+        relatives: &Relatives::learn(&args.out_dir, (context.seed, context.run()))?,
         planted: &MOTIFS,
         counts: (training.windows.len(), held_out.windows.len()),
     };
