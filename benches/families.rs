@@ -145,9 +145,10 @@ fn channel(families: &Path) -> Result<()> {
     println!(
         "Of ClinVar's labelled variants the alignment covers {}: {n} pathogenic and {} benign ones. One class alone has \
          no area under the ROC curve between classes. Instead: the chance that a pathogenic variant has a lower effect \
-         than one of the {} other single mutants, which is the mean quantile of its rank among them. Most of those \
-         others nobody has seen, many of them would be harmful, and few are a single base away: the number says that \
-         the variants rank high, not how well the model tells harmful from harmless.\n",
+         than one of the {} other single mutants, which is the mean quantile of its rank among them; 0.5 is what a model \
+         without a clue has. Variants of patients are changes of a single base, most of the others are not, and of \
+         nearly all of those nobody knows what they do: a low number does not say that a model calls the variants \
+         harmless, nor a high one that it tells harmful from harmless.\n",
         labels.len(),
         labels.len() - n,
         singles.len() - n
