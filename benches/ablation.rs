@@ -45,6 +45,7 @@ fn main() -> Result<()> {
 
 /// What a network has and what it has not.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each part is there or not")]
 struct Parts {
     posteriors: bool,
     scales: bool,
