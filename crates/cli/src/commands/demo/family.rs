@@ -113,15 +113,17 @@ impl Relatives {
         let (a, b) = self.strongest;
         writeln!(
             page,
-            "</table>\n<p>Position by position, K is as common as D and nothing seems wrong. The models that see more \
-             than one position know that one change breaks the pair and that a second mends it. The strongest \
-             coupling of the pairwise model is that of positions {a} and {b}.</p>\n<figure>{map}</figure>"
+            "</table>\n<p>Position by position, K is as common as D and nothing seems wrong. The pairwise model knows that \
+             one change breaks the pair and that a second mends it; its strongest coupling is that of positions {a} and \
+             {b}. The autoencoder here is tiny and trained briefly: enough for what each position prefers, too little for \
+             one pair among {} positions.</p>\n<figure>{map}</figure>",
+            wild.len()
         )?;
         Ok(page)
     }
 }
 
-/// A small network, trained in half a second.
+/// A tiny network, trained briefly.
 fn train(family: &Family, run: Run<'_>) -> anyhow::Result<Vae> {
     let config = VaeConfig {
         encoder: vec![32],
@@ -131,7 +133,7 @@ fn train(family: &Family, run: Run<'_>) -> anyhow::Result<Vae> {
         ..VaeConfig::default()
     };
     let options =
-        VaeTraining { steps: 800, batch: 64, learning_rate: 1e-2, reports: 1, ..VaeTraining::default() };
+        VaeTraining { steps: 400, batch: 64, learning_rate: 1e-2, reports: 1, ..VaeTraining::default() };
     Ok(train_vae(&config, family, &options, None, run)?.vae)
 }
 
