@@ -150,7 +150,7 @@ fn structures_that_do_not_fit_are_refused() {
     for (arguments, code, message) in [
         ("--structure far.pdb", 1, "far.pdb: chain `A` has residues at 0 positions of the model"),
         ("--structure other.pdb", 1, "3 of 4 residues of chain `A` differ from the model's wild type"),
-        ("--structure odd.pdb", 1, "odd.pdb:1:39: `0,000` found, expected a coordinate in Å"),
+        ("--structure odd.pdb", 1, "odd.pdb:1:31: `0,000` found, expected a coordinate in Å"),
         ("--structure none.cif", 1, "none.cif: holds no residue, expected PDB or mmCIF"),
         ("--structure other.pdb --chain B", 1, "chain `B` is not there, expected one of A"),
         ("--structure missing.pdb", 1, "missing.pdb"),
