@@ -209,18 +209,27 @@ struct Atom<'a> {
 /// Chains in the making.
 #[derive(Default)]
 struct Collector {
-    chains: Vec<(String, BTreeMap<i64, (f64, Residue)>, Vec<String>)>,
+    chains: Vec<Growing>,
+}
+
+/// A chain in the making.
+struct Growing {
+    name: String,
+    /// By number, with the occupancy of the atom that was taken.
+    residues: BTreeMap<i64, (f64, Residue)>,
+    inserted: Vec<String>,
 }
 
 impl Collector {
     /// Takes an atom that stands for its residue.
     fn add(&mut self, atom: &Atom<'_>) {
         let Atom { chain, number, insertion, residue, occupancy, place } = *atom;
-        let index = self.chains.iter().position(|(name, ..)| name == chain).unwrap_or_else(|| {
-            self.chains.push((chain.to_owned(), BTreeMap::new(), Vec::new()));
+        let index = self.chains.iter().position(|it| it.name == chain).unwrap_or_else(|| {
+            let (name, residues, inserted) = (chain.to_owned(), BTreeMap::new(), Vec::new());
+            self.chains.push(Growing { name, residues, inserted });
             self.chains.len() - 1
         });
-        let Some((_, residues, inserted)) = self.chains.get_mut(index) else { return };
+        let Some(Growing { residues, inserted, .. }) = self.chains.get_mut(index) else { return };
         if !insertion.is_empty() {
             let name = format!("{number}{insertion}");
             if inserted.last() != Some(&name) {
@@ -236,7 +245,7 @@ impl Collector {
     }
 
     fn chains(self) -> Vec<Chain> {
-        let chain = |(name, residues, inserted): (String, BTreeMap<i64, (f64, Residue)>, _)| Chain {
+        let chain = |Growing { name, residues, inserted }| Chain {
             name,
             residues: residues.into_values().map(|(_, residue)| residue).collect(),
             inserted,

@@ -42,7 +42,9 @@ fn mmcif() -> String {
     let columns =
         ["label_atom_id", "label_comp_id", "auth_asym_id", "auth_seq_id", "Cartn_x", "Cartn_y", "Cartn_z"];
     let mut text = "data_HELIX\nloop_\n".to_owned();
-    columns.iter().for_each(|column| writeln!(text, "_atom_site.{column}").unwrap());
+    for column in columns {
+        writeln!(text, "_atom_site.{column}").unwrap();
+    }
     for ((name, [x, y, z]), number) in names().zip(helix()).zip(FIRST..) {
         writeln!(text, "CA {name} A {number} {x:.3} {y:.3} {z:.3}").unwrap();
     }
