@@ -116,7 +116,7 @@ fn domain(families: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The variants of ClinVar that the family covers, and which are pathogenic; those in between are left out.
+/// The variants of `ClinVar` that the family covers, and which are pathogenic; those in between are left out.
 fn labelled(families: &Path, wild_type: &WildType) -> Result<Vec<(Vec<Edit>, bool)>> {
     let labels = text::open(families.join("ClinVar_labels_P53_PTEN_RASH_SCN5A.csv.gz"))?;
     let mut variants = Vec::new();

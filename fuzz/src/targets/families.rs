@@ -31,7 +31,7 @@ pub(super) fn plmc(bytes: &[u8]) -> bool {
 /// Residues have numbers that rise and places that are numbers.
 pub(super) fn structure(bytes: &[u8]) -> bool {
     let Ok(structure) = Structure::read(bytes, "fuzz".as_ref()) else { return false };
-    for residues in structure.chains().iter().map(|chain| chain.residues()) {
+    for residues in structure.chains().iter().map(cistron::encode::alignment::Chain::residues) {
         let rise = residues.windows(2).all(|pair| pair[0].number < pair[1].number);
         assert!(rise, "residues are out of order");
         let finite = residues.iter().flat_map(|residue| residue.place).all(f64::is_finite);
