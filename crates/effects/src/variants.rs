@@ -6,6 +6,7 @@ mod mismatch;
 mod options;
 mod pairs;
 mod scorer;
+mod share;
 mod statistic;
 mod views;
 

@@ -158,6 +158,17 @@ enum EngineArg {
     Blackbox,
 }
 
+impl From<EngineArg> for Engine {
+    fn from(argument: EngineArg) -> Self {
+        match argument {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Closed => Self::ClosedForm,
+            EngineArg::Delta => Self::Delta,
+            EngineArg::Blackbox => Self::BlackBox,
+        }
+    }
+}
+
 /// The options that results depend on beside those in the names of the files, as parts keep them.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SaturateRecord {
@@ -178,12 +189,6 @@ impl SaturateArgs {
             (Some(UnknownArg::Nan), _) => UnknownLetters::Nan,
             (Some(UnknownArg::Notebook), _) | (None, CompatArg::Notebook) => UnknownLetters::Notebook,
         };
-        let engine = match self.engine {
-            EngineArg::Auto => Engine::Auto,
-            EngineArg::Closed => Engine::ClosedForm,
-            EngineArg::Delta => Engine::Delta,
-            EngineArg::Blackbox => Engine::BlackBox,
-        };
         SaturationOptions {
             scale: match self.scale {
                 ScaleArg::Logit => Scale::Raw,
@@ -193,7 +198,7 @@ impl SaturateArgs {
             span: self.span.map(|(start, end)| start..end),
             unknown,
             readout: Some(readout),
-            engine,
+            engine: self.engine.into(),
             batch: self.batch,
             block: None,
         }

@@ -22,6 +22,20 @@ pub enum Engine {
     BlackBox,
 }
 
+impl Engine {
+    /// The model's exact engine, if that is what computes.
+    pub(crate) fn of(self, model: &dyn SequenceModel) -> Result<Option<&dyn IncrementalModel>, EffectError> {
+        match (self, model.as_incremental()) {
+            (Self::BlackBox, _) => Ok(None),
+            (Self::Auto, exact) => Ok(exact),
+            (Self::ClosedForm, Some(exact)) if exact.engine() == "closed" => Ok(Some(exact)),
+            (Self::Delta, Some(exact)) if exact.engine() == "delta" => Ok(Some(exact)),
+            (Self::ClosedForm, other) => Err(no_engine("closed", other)),
+            (Self::Delta, other) => Err(no_engine("delta", other)),
+        }
+    }
+}
+
 /// What is computed for each sequence, and how.
 pub(super) struct Evaluator<'a> {
     model: &'a dyn SequenceModel,
@@ -40,14 +54,7 @@ impl<'a> Evaluator<'a> {
         positions: Vec<u32>,
         options: &SaturationOptions,
     ) -> Result<Self, EffectError> {
-        let exact = match (options.engine, model.as_incremental()) {
-            (Engine::BlackBox, _) => None,
-            (Engine::Auto, exact) => exact,
-            (Engine::ClosedForm, Some(exact)) if exact.engine() == "closed" => Some(exact),
-            (Engine::Delta, Some(exact)) if exact.engine() == "delta" => Some(exact),
-            (Engine::ClosedForm, other) => return Err(no_engine("closed", other)),
-            (Engine::Delta, other) => return Err(no_engine("delta", other)),
-        };
+        let exact = options.engine.of(model)?;
         let (scale, unknown, batch) = (options.scale, options.unknown, options.batch);
         Ok(Self { model, exact, readout, positions, scale, unknown, batch })
     }
