@@ -10,15 +10,12 @@ use std::error::Error;
 use std::path::Path;
 
 use benchmarks::cpu_seconds;
-use cistron::encode::alignment::{Alignment, Family, PrepareOptions};
-use cistron::encode::{Edit, random_sequences};
-use cistron::genome::text;
+use cistron::encode::random_sequences;
 use cistron::models::{
-    MutantEffect, Vae, VaeAdam, VaeConfig, VaeLearner, VaeNoise, VaeTraining, VaeUpdate, ensemble_effects,
-    train_vae,
+    Vae, VaeAdam, VaeConfig, VaeLearner, VaeNoise, VaeTraining, VaeUpdate, ensemble_effects, train_vae,
 };
-use cistron::{Alphabet, Run, Seed, spearman};
-use conformance::families::Assay;
+use cistron::{Alphabet, Run, Seed};
+use conformance::families::{beta_lactamase, correlation};
 
 /// The program's own: it keeps the pages of large blocks.
 #[global_allocator]
@@ -69,14 +66,11 @@ fn updates(name: &str, config: &VaeConfig) -> Result<()> {
 }
 
 fn proof(data: &Path, seeds: u64) -> Result<()> {
-    let families = data.join("families");
-    let path = families.join("BLAT_ECOLX_r24-286_b105.a2m.gz");
-    let family = Alignment::read(text::open(&path)?, &path)?.prepare(&PrepareOptions::default())?.0;
-    let assay = Assay::read(&families.join("BLAT_ECOLX_Ranganathan2015.csv.gz"), "2500")?;
-    let (mutants, measured) = scored(&family, &assay);
-    println!("## Mutants of beta-lactamase\n");
+    let (family, assay) = beta_lactamase(&data.join("families"))?;
+    let (mutants, measured) = assay.covered(family.wild_type());
+    println!("### Variational autoencoders of beta-lactamase\n");
     println!(
-        "Small variational autoencoders of the family, {} updates each, against measured mutants that none has seen.\n",
+        "Small networks of the same family, {} updates each, beside the same measured mutants, which none has seen.\n",
         VaeTraining::default().steps
     );
     println!("| network of seed | Spearman of {} mutants | CPU seconds |\n|---|---|---|", mutants.len());
@@ -95,24 +89,13 @@ fn proof(data: &Path, seeds: u64) -> Result<()> {
     }
     found.sort_by(f64::total_cmp);
     println!("| median | {:.4} | |", found[found.len() / 2]);
+    let n = found.len() as f64;
+    let mean = found.iter().sum::<f64>() / n;
+    let variance = found.iter().map(|rho| (rho - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    println!("| mean, and standard deviation | {mean:.4}, {:.4} | |", variance.sqrt());
     println!(
         "| mean effects of all | {:.4} | {total:.0} |",
         correlation(&ensemble_effects(&all)?, &measured)?
     );
     Ok(())
-}
-
-/// The mutants that the family covers, and what was measured of them.
-fn scored(family: &Family, assay: &Assay) -> (Vec<Vec<Edit>>, Vec<f64>) {
-    let wild_type = family.wild_type();
-    let scored = |(mutant, value): &(String, f64)| {
-        let edits = wild_type.parse(mutant).ok().filter(|edits| value.is_finite() && !edits.is_empty())?;
-        Some((edits, *value))
-    };
-    assay.mutants.iter().filter_map(scored).unzip()
-}
-
-fn correlation(effects: &[MutantEffect], measured: &[f64]) -> Result<f64> {
-    let effects: Vec<f64> = effects.iter().map(|effect| effect.effect).collect();
-    Ok(spearman(&effects, measured).ok_or("effects that do not vary")?)
 }

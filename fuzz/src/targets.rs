@@ -31,9 +31,9 @@ const fn target(name: &'static str, corpus: fn() -> Vec<Vec<u8>>, check: fn(&[u8
 }
 
 #[cfg(feature = "checkpoint")]
-const N_TARGETS: usize = 22;
+const N_TARGETS: usize = 23;
 #[cfg(not(feature = "checkpoint"))]
-const N_TARGETS: usize = 21;
+const N_TARGETS: usize = 22;
 
 /// Everything that is fuzzed.
 pub const TARGETS: [Target; N_TARGETS] = [
@@ -57,6 +57,7 @@ pub const TARGETS: [Target; N_TARGETS] = [
     target("npy", arrays::npy_corpus, arrays::npy),
     target("npz", arrays::npz_corpus, arrays::npz),
     target("alignment", || files("alignment"), families::alignment),
+    target("structure", || files("structure"), families::structure),
     target("plmc", || files("plmc"), families::plmc),
     #[cfg(feature = "checkpoint")]
     target("checkpoint", || files("checkpoint"), checkpoint::check),

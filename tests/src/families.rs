@@ -4,8 +4,10 @@ use std::error::Error;
 use std::io::BufRead;
 use std::path::Path;
 
-use cistron::encode::alignment::FamilyModel;
+use cistron::encode::Edit;
+use cistron::encode::alignment::{Alignment, Family, FamilyModel, PrepareOptions, WildType};
 use cistron::genome::text;
+use cistron::models::MutantEffect;
 use cistron::spearman;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -39,20 +41,42 @@ impl Assay {
         Ok(Self { mutants })
     }
 
+    /// The mutants that a family covers, and what was measured of them.
+    pub fn covered(&self, wild_type: &WildType) -> (Vec<Vec<Edit>>, Vec<f64>) {
+        let covered = |(name, value): &(String, f64)| {
+            let edits = wild_type.parse(name).ok().filter(|edits| value.is_finite() && !edits.is_empty())?;
+            Some((edits, *value))
+        };
+        self.mutants.iter().filter_map(covered).unzip()
+    }
+
     /// How many mutants a model has an effect for, and the rank correlation of those with what was measured.
     ///
     /// # Errors
     /// If there are fewer than two.
     pub fn spearman(&self, model: &dyn FamilyModel) -> Result<(usize, f64)> {
-        let scored = |(name, value): &(String, f64)| {
-            let mutant = model
-                .wild_type()
-                .parse(name)
-                .ok()
-                .filter(|mutant| value.is_finite() && !mutant.is_empty())?;
-            Some((model.effect(&mutant), *value))
-        };
-        let (effects, measured): (Vec<f64>, Vec<f64>) = self.mutants.iter().filter_map(scored).unzip();
+        let (mutants, measured) = self.covered(model.wild_type());
+        let effects: Vec<f64> = mutants.iter().map(|mutant| model.effect(mutant)).collect();
         Ok((effects.len(), spearman(&effects, &measured).ok_or("fewer than two mutants have an effect")?))
     }
+}
+
+/// The rank correlation of the effects of mutants with what was measured of them.
+///
+/// # Errors
+/// If there are fewer than two, or effects do not vary.
+pub fn correlation(effects: &[MutantEffect], measured: &[f64]) -> Result<f64> {
+    let effects: Vec<f64> = effects.iter().map(|effect| effect.effect).collect();
+    Ok(spearman(&effects, measured).ok_or("effects that do not vary")?)
+}
+
+/// The alignment of beta-lactamase as a family, and its measured mutants, in the folder `families` of the real data.
+///
+/// # Errors
+/// If one of the files cannot be read.
+pub fn beta_lactamase(families: &Path) -> Result<(Family, Assay)> {
+    let path = families.join("BLAT_ECOLX_r24-286_b105.a2m.gz");
+    let family = Alignment::read(text::open(&path)?, &path)?.prepare(&PrepareOptions::default())?.0;
+    let assay = Assay::read(&families.join("BLAT_ECOLX_Ranganathan2015.csv.gz"), "2500")?;
+    Ok((family, assay))
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool of the terminal")]
 
+mod ablation;
 mod bench;
 mod ci;
 mod docs;
@@ -53,8 +54,14 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Check the book, and build it if mdbook is there.
     Docs,
-    /// Train probes and name seqlets on real data, and write tables and pictures into the book.
-    Proof,
+    /// Train probes and models of families and name seqlets on real data, and write tables and pictures into the book.
+    Proof {
+        /// Run these parts alone (may be given more than once).
+        #[arg(long, value_enum, value_name = "PART")]
+        only: Vec<proof::Part>,
+    },
+    /// Train autoencoders of a family without some of their parts, and write the table into the book.
+    Ablation,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +83,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Bench { name, runs } => bench::run(&workspace, name, usize::from(runs)),
         Task::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Task::Docs => docs::run(&workspace),
-        Task::Proof => proof::run(&workspace),
+        Task::Proof { only } => proof::run(&workspace, &only),
+        Task::Ablation => ablation::run(&workspace),
     }
 }

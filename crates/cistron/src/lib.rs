@@ -31,9 +31,10 @@
 #[doc(inline)]
 pub use cistron_core::{
     Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, FixedSide, MAX_POSITION, Observer, PeerRng,
-    Reference, ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, Variant, VariantRow,
-    VariantStatus, VariantWindow, Warning, Window, area_under_roc, average_precision, benjamini_hochberg,
-    bonferroni, complement_letter, falling_q_values, midranks, pearson, reverse_complement_letters, spearman,
+    Reference, ReferenceError, Region, Run, Seed, Sequence, Shard, Strand, Stream, TwoNormals, Variant,
+    VariantRow, VariantStatus, VariantWindow, Warning, Window, area_under_roc, average_precision,
+    benjamini_hochberg, bonferroni, complement_letter, falling_q_values, midranks, pearson,
+    reverse_complement_letters, spearman,
 };
 #[cfg(feature = "effects")]
 #[doc(inline)]

@@ -259,7 +259,8 @@ fn the_demo_finds_what_it_planted() {
     let strongest: Vec<&str> = report.lines().filter(|line| line.contains("</td><td>in <code>")).collect();
     assert!(strongest.iter().any(|line| line.contains("in <code>CACGTG</code>")), "{strongest:?}");
     assert!(strongest.iter().any(|line| line.contains("in <code>TGACTCA</code>")), "{strongest:?}");
-    let (models, reads) = report.split_at(report.find("Reads that correct one another").unwrap());
+    let (rest, family) = report.split_at(report.find("What the relatives of a protein know").unwrap());
+    let (models, reads) = rest.split_at(rest.find("Reads that correct one another").unwrap());
     let (models, syntax) = models.split_at(models.find("What a black box reads").unwrap());
     the_network_found_both_words(&models[models.find("What a network reads").unwrap()..]);
     let n = |row: &str| -> usize {
@@ -282,6 +283,17 @@ fn the_demo_finds_what_it_planted() {
     };
     let (before, after) = (wrong("as drawn</td><td>"), wrong("corrected</td><td>"));
     assert!((0.9..1.1).contains(&before) && after < 0.05, "{before} {after}");
+    // A charge by itself looks harmless to a model of single positions; the pairwise one knows that a second mends it.
+    let effects = |model: &str| -> Vec<f64> {
+        let row = family.split(&format!("<td>{model}</td>")).nth(1).unwrap().lines().next().unwrap();
+        row.split("<td>").skip(1).map(|cell| cell.split('<').next().unwrap().parse().unwrap()).collect()
+    };
+    assert!(effects("site-independent").iter().all(|effect| effect.abs() < 1.0), "{family}");
+    let of = effects("pairwise");
+    assert!(of[0] < -2.0 && of[1] < -2.0 && of[2] > of[0].max(of[1]) + 1.5, "{of:?}");
+    assert!(effects("variational autoencoder").iter().all(|effect| effect.is_finite()));
+    assert!(family.contains("that of positions 33 and 44") && family.matches("<svg ").count() == 1);
+    assert_eq!(bench.read("demo/family.a2m").lines().count(), 802);
     assert!(
         !report.contains("http://")
             || report.matches("http://").count() == report.matches("http://www.w3.org").count()

@@ -201,13 +201,34 @@ fn scores_are_compared_with_measurements() {
     assert!(ran.stderr.contains("warning: 1 rows measured again left out\n"), "{}", ran.stderr);
     let found = json(ran.stdout.lines().last().unwrap());
     let keys: Vec<&String> = found.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["n", "spearman", "pearson", "auc"]);
+    assert_eq!(keys, ["n", "spearman", "pearson", "auc", "n_low", "n_high"]);
     assert_eq!((&found["n"], &found["auc"]), (&6.into(), &1.0.into()));
+    assert_eq!((&found["n_low"], &found["n_high"]), (&2.into(), &4.into()));
     let ran = bench.run("vae score sites --singles --plot map.svg --against dms.csv --column fitness");
     let found = json(ran.stdout.lines().last().unwrap());
     assert_eq!((&found["n"], found["spearman"].as_f64().is_some()), (&4.into(), true));
     assert_eq!(ran.stdout.lines().count(), 1 + 5 * 19 + 1);
     assert!(bench.read("map.svg").starts_with("<svg "));
+}
+
+#[test]
+fn one_class_alone_has_no_area() {
+    let bench = bench();
+    bench.run("vae train family.a2m --kind independent -o sites");
+    bench.write("one.csv", "mutant,class\nA10G,1\nD11W,1\nC12A,0\n");
+    bench.write("none.csv", "mutant,class\nC12A,0\n");
+    for (table, low, reason) in [
+        ("one.csv", 2, "all 2 mutants have the measurement 1, expected two classes"),
+        ("none.csv", 0, "no mutant has both an effect and a measurement"),
+    ] {
+        let ran = bench.run(&format!("vae score sites --mutants {table} --against {table} --column class"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("comparison without an auc: {reason}\n")), "{}", ran.stderr);
+        let found = json(ran.stdout.lines().last().unwrap());
+        assert!(found["auc"].is_null() && found["spearman"].is_null(), "{found}");
+        assert_eq!((&found["n_low"], &found["n_high"]), (&low.into(), &0.into()));
+        assert_eq!(found["auc_reason"], reason);
+    }
 }
 
 #[test]

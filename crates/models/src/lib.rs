@@ -41,6 +41,7 @@ pub use train::{
     decay_weights, decays, fit, scale_gradient, sgd_momentum, sgd_nesterov, sgd_update, with_feed,
 };
 pub use vae::{
-    MutantEffect, TrainedVae, Vae, VaeActivation, VaeAdam, VaeConfig, VaeEmbedding, VaeLearner, VaeNoise,
-    VaePoint, VaeSparsity, VaeTerms, VaeTraining, VaeUpdate, ensemble_effects, train_vae,
+    MutantEffect, TrainedVae, Vae, VaeActivation, VaeAdam, VaeConfig, VaeEmbedding, VaeLearner,
+    VaeLikelihood, VaeNoise, VaePoint, VaeSparsity, VaeStart, VaeTerms, VaeTraining, VaeUpdate,
+    ensemble_effects, train_vae,
 };

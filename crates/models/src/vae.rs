@@ -27,7 +27,7 @@ mod tensors;
 mod train;
 mod variable;
 
-pub use config::{VaeActivation, VaeConfig, VaePoint, VaeSparsity};
+pub use config::{VaeActivation, VaeConfig, VaeLikelihood, VaePoint, VaeSparsity, VaeStart};
 pub use latent::VaeEmbedding;
 pub use learner::{VaeAdam, VaeLearner, VaeUpdate};
 pub use network::VaeTerms;

@@ -1,6 +1,6 @@
-//! Alignments, and parameter files of plmc.
+//! Alignments, parameter files of plmc, and structures.
 
-use cistron::encode::alignment::{Alignment, ColumnRule, Potts, PrepareOptions};
+use cistron::encode::alignment::{Alignment, ColumnRule, Potts, PrepareOptions, Structure};
 
 /// What is read has rows of one width; what is prepared accounts for every record.
 pub(super) fn alignment(bytes: &[u8]) -> bool {
@@ -25,5 +25,17 @@ pub(super) fn plmc(bytes: &[u8]) -> bool {
     let again = Potts::read_plmc(&written[..], "fuzz".as_ref());
     let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
     assert_eq!(again.couplings().len(), model.couplings().len());
+    true
+}
+
+/// Residues have numbers that rise and places that are numbers.
+pub(super) fn structure(bytes: &[u8]) -> bool {
+    let Ok(structure) = Structure::read(bytes, "fuzz".as_ref()) else { return false };
+    for residues in structure.chains().iter().map(cistron::encode::alignment::Chain::residues) {
+        let rise = residues.windows(2).all(|pair| pair[0].number < pair[1].number);
+        assert!(rise, "residues are out of order");
+        let finite = residues.iter().flat_map(|residue| residue.place).all(f64::is_finite);
+        assert!(finite, "a place is no number");
+    }
     true
 }

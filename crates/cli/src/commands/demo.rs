@@ -1,6 +1,7 @@
 //! `cistron demo`: a whole analysis on made-up data.
 
 mod data;
+mod family;
 mod names;
 mod network;
 mod reads;
@@ -31,6 +32,7 @@ use crate::input::fetch_all;
 use crate::output::{check_free, write_one_hot};
 use crate::record::{Record, digests, write_text};
 use data::{Labelled, MOTIFS, WIDTH};
+use family::Relatives;
 use names::name_seqlets;
 use network::Network;
 use reads::Reads;
@@ -90,6 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         network: &Network::learn(&genome, &training, &held_out, context.run())?,
         syntax: &Syntax::find(context.seed, context.run())?,
         reads: &Reads::correct(&genome, context.seed)?,
+        relatives: &Relatives::learn(&args.out_dir, (context.seed, context.run()))?,
         planted: &MOTIFS,
         counts: (training.windows.len(), held_out.windows.len()),
     };

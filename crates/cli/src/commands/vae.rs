@@ -1,6 +1,7 @@
 //! `cistron vae`: models of sequence families.
 
 mod couplings;
+mod groups;
 mod input;
 mod latent;
 mod model;
@@ -24,13 +25,15 @@ pub(crate) enum Command {
     /// Fit a model of a family
     #[command(after_help = "Examples:\n  cistron vae train blat.npz --kind independent -o sites\n  \
                       cistron vae train blat.npz --kind pairwise -o pairs\n  \
-                      cistron vae train blat.npz --kind vae --seed 1 -o vae")]
+                      cistron vae train blat.npz --kind vae --seed 1 -o vae\n  \
+                      cistron vae train PTEN.a2m --rule eve --kind vae --size eve --steps 20000 -o eve")]
     Train(train::TrainArgs),
     /// Score mutants: higher is fitter, 0 is the wild type
     #[command(
         after_help = "Examples:\n  cistron vae score pairs --singles --plot singles.svg -o singles.tsv\n  \
                       cistron vae score pairs --mutants dms.csv --against dms.csv --column 2500 -o scores.tsv\n  \
-                      cistron vae score YAP1_HUMAN_plmc.params --mutants mutants.csv"
+                      cistron vae score YAP1_HUMAN_plmc.params --mutants mutants.csv\n  \
+                      cistron vae score eve --singles --classes -o variants.tsv"
     )]
     Score(score::ScoreArgs),
     /// How strongly pairs of columns are coupled in a pairwise model, strongest first
@@ -43,8 +46,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cistron vae embed vae blat.npz -o latent.tsv")]
     Embed(latent::EmbedArgs),
     /// Positions that a variational autoencoder switches on together
-    #[command(after_help = "Example: cistron vae groups vae --top 5 -o groups.tsv")]
-    Groups(latent::GroupsArgs),
+    #[command(after_help = "Examples:\n  cistron vae groups vae --top 5 -o groups.tsv\n  \
+                      cistron vae groups vae --structure blat.cif.gz --chain A -o groups.tsv")]
+    Groups(groups::GroupsArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -55,7 +59,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Couplings(args) => couplings::run(args, context),
         Command::Sample(args) => latent::sample(args, context),
         Command::Embed(args) => latent::embed(args, context),
-        Command::Groups(args) => latent::groups(args, context),
+        Command::Groups(args) => groups::run(args, context),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Alignments as files hold them: FASTA, a2m, a3m and Stockholm.
 
 mod fasta;
-mod lines;
 mod stockholm;
 
 use std::borrow::Cow;
@@ -9,7 +8,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::FamilyError;
-use lines::Lines;
+use super::lines::Lines;
 
 /// The records of an alignment, letters as they are in the file. Memory: the letters once.
 ///

@@ -73,6 +73,10 @@ pub struct VaeConfig {
     pub warm_up: f64,
     /// The share of the decoder's units that a step of training leaves out. Default: 0.
     pub dropout: f64,
+    /// What the decoder's probabilities say of a sequence. Default: `categorical`.
+    pub likelihood: VaeLikelihood,
+    /// How the weights of layers start; output weights start as `glorot` always. Default: `glorot`.
+    pub start: VaeStart,
     /// Penalties of a decoder whose weights are points; `None`: they have posteriors. Default: none.
     pub point: Option<VaePoint>,
 }
@@ -111,6 +115,32 @@ pub enum VaeSparsity {
     Laplacian,
     /// s² is inverse gamma.
     Ard,
+}
+
+/// What the decoder's probabilities say of a sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "those of the published models")]
+pub enum VaeLikelihood {
+    /// Each position is one of the letters: the sum of ln p over the letters that stand there.
+    #[default]
+    Categorical,
+    /// Each letter at each position is a yes or no, with ln p as its log-odds: the sum over letters of
+    /// x ln p - ln(1 + p), as EVE takes the binary cross-entropy of its normalised logits. A gap is a no to every
+    /// letter.
+    Bernoulli,
+}
+
+/// How the weights of layers start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "those of the published models")]
+pub enum VaeStart {
+    /// Normal, of standard deviation √(2 / (in + out)).
+    #[default]
+    Glorot,
+    /// Even in ±1/√in, as PyTorch's linear layers do.
+    Uniform,
 }
 
 /// What follows a layer.
@@ -152,6 +182,8 @@ impl Default for VaeConfig {
             kl_scale: 1.0,
             warm_up: 0.0,
             dropout: 0.0,
+            likelihood: VaeLikelihood::Categorical,
+            start: VaeStart::Glorot,
             point: None,
         }
     }
@@ -180,6 +212,38 @@ impl VaeConfig {
             length,
             encoder: vec![300, 300],
             decoder: vec![100, 100],
+            ..Self::default()
+        }
+    }
+
+    /// EVE's network (Frazer et al. 2021, doi:10.1038/s41586-021-04043-8): an encoder of 2000, 1000 and 300 units, 50
+    /// latent variables, a decoder of 300, 1000 and 2000 that ends in `relu`, no scales, a dropout of 0.1, and the
+    /// [`Bernoulli`](VaeLikelihood::Bernoulli) likelihood. [`VaeTraining::eve`](crate::VaeTraining::eve) trains it.
+    ///
+    /// Unlike there, latent variables are never left out themselves and nothing is left out while scoring, and the
+    /// encoder gives logarithms of deviations where EVE's gives those of variances.
+    ///
+    /// ```
+    /// use cistron_models::{VaeConfig, VaeLikelihood};
+    ///
+    /// let config = VaeConfig::eve("ACDEFGHIKLMNPQRSTVWY", 253);
+    /// assert_eq!((config.n_latent, config.likelihood), (50, VaeLikelihood::Bernoulli));
+    /// config.check()?;
+    /// # Ok::<(), cistron_models::ModelsError>(())
+    /// ```
+    pub fn eve(alphabet: &str, length: usize) -> Self {
+        Self {
+            alphabet: alphabet.to_owned(),
+            length,
+            encoder: vec![2000, 1000, 300],
+            decoder: vec![300, 1000, 2000],
+            n_latent: 50,
+            n_patterns: 1,
+            final_activation: VaeActivation::Relu,
+            sparsity: None,
+            dropout: 0.1,
+            likelihood: VaeLikelihood::Bernoulli,
+            start: VaeStart::Uniform,
             ..Self::default()
         }
     }

@@ -11,6 +11,7 @@
 mod adam;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bernoulli;
 mod draw;
 mod lane;
 mod normal;
@@ -19,6 +20,7 @@ mod rows;
 mod softmax;
 
 pub(super) use adam::{AdamRule, GaussianStep, adam, adam_gaussian};
+pub(super) use bernoulli::bernoulli;
 pub(super) use draw::{Draw, redraw, sample};
 pub(super) use lane::Lane;
 pub(super) use normal::normals;

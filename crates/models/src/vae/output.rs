@@ -2,11 +2,12 @@ use cistron_core::Seed;
 use faer::Accum;
 use rayon::prelude::*;
 
-use super::config::{VaeConfig, VaeSparsity};
+use super::config::{VaeConfig, VaeLikelihood, VaeSparsity};
 use super::dense::{matrix, matrix_mut};
 use super::encoder::Rule;
 use super::kernel::{
-    Draw, Lane, Level, ScaleGradient, SoftmaxRow, add, combine, redraw, sample, scale_gradient, softmax,
+    Draw, Lane, Level, ScaleGradient, SoftmaxRow, add, bernoulli, combine, redraw, sample, scale_gradient,
+    softmax,
 };
 use super::noise::Noise;
 use super::prior::{Prior, negative_divergence};
@@ -32,6 +33,7 @@ pub(super) struct Output<T> {
     pub(super) scale: Option<Variable<T>>,
     temperature: Option<Variable<T>>,
     shape: Shape,
+    likelihood: VaeLikelihood,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +103,7 @@ impl<T: Lane + Scalar> Output<T> {
                 patterns: config.n_patterns,
                 logistic: config.sparsity == Some(VaeSparsity::Logit),
             },
+            likelihood: config.likelihood,
         })
     }
 
@@ -198,7 +201,11 @@ impl<T: Lane + Scalar> Output<T> {
         let bias = (!drawn.bias.weights.is_empty()).then_some(&drawn.bias.weights[..]);
         let row = |(logits, codes): (&mut [T], &[u8])| {
             let (temperature, share) = (drawn.factor, share.map(T::of));
-            softmax(level, SoftmaxRow { logits, bias, temperature, codes, share, width: self.shape.width })
+            let row = SoftmaxRow { logits, bias, temperature, codes, share, width: self.shape.width };
+            match self.likelihood {
+                VaeLikelihood::Categorical => softmax(level, row),
+                VaeLikelihood::Bernoulli => bernoulli(level, row),
+            }
         };
         let rows = logits.par_chunks_exact_mut(size).zip(codes.par_chunks_exact(codes.len() / n));
         let sums: Vec<[f64; 2]> = rows.map(row).collect();

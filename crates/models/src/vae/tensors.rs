@@ -3,7 +3,7 @@
 
 use cistron_core::Seed;
 
-use super::config::{VaeConfig, VaeSparsity};
+use super::config::{VaeConfig, VaeSparsity, VaeStart};
 use super::kernel::{LANES, Lane};
 use super::prior::{Prior, ScaleDensity};
 use crate::train::{Initializer, Scalar};
@@ -211,10 +211,18 @@ pub(super) fn tensors(config: &VaeConfig) -> Vec<TensorSpec> {
 
 const GLOROT: Initializer = Initializer::XavierNormal { gain: 1.0 };
 
+/// How the weights of a layer start that has so many inputs.
+fn start(config: &VaeConfig, inputs: usize) -> Initializer {
+    match config.start {
+        VaeStart::Glorot => GLOROT,
+        VaeStart::Uniform => Initializer::Uniform { bound: 1.0 / (inputs as f64).sqrt() },
+    }
+}
+
 /// A layer of points that cost nothing.
-fn free_layer(names: [String; 2], shape: [usize; 2], bias: f64) -> Layer {
+fn free_layer(config: &VaeConfig, names: [String; 2], shape: [usize; 2], bias: f64) -> Layer {
     let shapes = [shape.to_vec(), vec![shape[1]]];
-    let starts = [GLOROT, Initializer::Constant { value: bias }];
+    let starts = [start(config, shape[0]), Initializer::Constant { value: bias }];
     let [weights, biases] = names;
     let [of_weights, of_biases] = shapes;
     let spec = |name, shape, start| TensorSpec {
@@ -231,6 +239,7 @@ fn free_layer(names: [String; 2], shape: [usize; 2], bias: f64) -> Layer {
 pub(super) fn encoder(config: &VaeConfig) -> EncoderTensors {
     let features = config.encoder_convolution;
     let [convolution, _] = free_layer(
+        config,
         ["W_conv_encode", ""].map(str::to_owned),
         [config.n_letters(), features.unwrap_or(1)],
         0.0,
@@ -239,11 +248,16 @@ pub(super) fn encoder(config: &VaeConfig) -> EncoderTensors {
     let mut layers = Vec::new();
     for (layer, units) in config.encoder.iter().enumerate() {
         let names = ["W", "b"].map(|letter| format!("{letter}_encode_{layer}"));
-        layers.push(free_layer(names, [inputs, *units], 0.1));
+        layers.push(free_layer(config, names, [inputs, *units], 0.1));
         inputs = *units;
     }
     let head = |name: &str, bias| {
-        free_layer(["W", "b"].map(|letter| format!("{letter}_{name}")), [inputs, config.n_latent], bias)
+        free_layer(
+            config,
+            ["W", "b"].map(|letter| format!("{letter}_{name}")),
+            [inputs, config.n_latent],
+            bias,
+        )
     };
     EncoderTensors {
         convolution: features.map(|_| convolution),
@@ -270,7 +284,7 @@ pub(super) fn decoder(config: &VaeConfig) -> Vec<Layer> {
         let layout = if layer + 1 == units.len() { units_layout(config) } else { Layout::Plain };
         let mut stream = LAYERS + 2 * layer as u32;
         let names = ["W", "b"].map(|letter| format!("{letter}_decode_{layer}"));
-        all.push(free_layer(names, [inputs, n], 0.1).map(|spec| {
+        all.push(free_layer(config, names, [inputs, n], 0.1).map(|spec| {
             stream += 1;
             TensorSpec { layout, prior: prior(config, 1.0), stream, ..spec }
         }));
@@ -299,7 +313,8 @@ pub(super) fn output(config: &VaeConfig) -> OutputTensors {
     let layout = positions(channels, Some([rows, config.n_patterns]));
     let weights = spec("W_out", &[units, length * channels], layout, GLOROT, of_weights, OUTPUT);
     let convolution = config.convolution.map(|patterns| {
-        spec("W_conv", &[patterns, letters], Layout::Plain, GLOROT, prior(config, 1.0), CONVOLUTION)
+        let start = start(config, patterns);
+        spec("W_conv", &[patterns, letters], Layout::Plain, start, prior(config, 1.0), CONVOLUTION)
     });
     let bias = config.output_bias.then(|| {
         let start = Initializer::Constant { value: 0.1 };

@@ -40,7 +40,8 @@ fn configs() -> impl Strategy<Value = VaeConfig> {
     let shapes = (1_usize..19, widths(), widths(), 1_usize..4, 1_usize..4);
     let convolutions = (prop::option::of(1_usize..4), prop::option::of(1_usize..4));
     let kinds = (activation(), activation(), activation(), sparsity, point);
-    let others = (any::<bool>(), any::<bool>(), prop::bool::ANY, 0.5..2.0);
+    let likelihood = prop::sample::select(vec![VaeLikelihood::Categorical, VaeLikelihood::Bernoulli]);
+    let others = (any::<bool>(), any::<bool>(), prop::bool::ANY, 0.5..2.0, likelihood);
     (shapes, convolutions, kinds, others).prop_map(|(shapes, convolutions, kinds, others)| VaeConfig {
         alphabet: "ACG".to_owned(),
         length: shapes.0,
@@ -56,6 +57,7 @@ fn configs() -> impl Strategy<Value = VaeConfig> {
         sparsity: kinds.3,
         point: kinds.4,
         output_bias: others.0,
+        likelihood: others.4,
         temperature: others.1,
         dropout: if others.2 { 0.5 } else { 0.0 },
         pattern_sigma: others.3,

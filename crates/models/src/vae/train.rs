@@ -42,6 +42,26 @@ impl Default for VaeTraining {
     }
 }
 
+impl VaeTraining {
+    /// EVE's training of [`VaeConfig::eve`]: 400,000 updates of 256 sequences at a constant rate of 1e-4.
+    ///
+    /// ```
+    /// use cistron_models::VaeTraining;
+    ///
+    /// assert_eq!((VaeTraining::eve().batch, VaeTraining::eve().steps), (256, 400_000));
+    /// ```
+    pub fn eve() -> Self {
+        Self {
+            steps: 400_000,
+            batch: 256,
+            learning_rate: 1e-4,
+            schedule: Schedule::Constant,
+            reports: 100,
+            ..Self::default()
+        }
+    }
+}
+
 /// A trained VAE and how it came about.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "plain data")]
@@ -62,6 +82,22 @@ pub struct TrainedVae {
 /// # Errors
 /// [`ModelsError::Option`] for an option out of its range, [`ModelsError::Data`] for a family without weights,
 /// [`ModelsError::Diverged`], [`ModelsError::Cancelled`] and those of the folder.
+///
+/// ```
+/// use cistron_core::{Run, Seed};
+/// use cistron_encode::alignment::{Alignment, PrepareOptions};
+/// use cistron_models::{VaeConfig, VaeTraining, train_vae};
+///
+/// let text = ">WT/10-13\nADFK\n>a\nAEFR\n>b\nGDFK\n>c\nGEFR\n";
+/// let alignment = Alignment::read(text.as_bytes(), "toy.fa".as_ref())?;
+/// let family = alignment.prepare(&PrepareOptions::default())?.0;
+/// let config = VaeConfig { encoder: vec![8], decoder: vec![8, 4], n_latent: 2, ..VaeConfig::default() };
+/// let options = VaeTraining { steps: 20, batch: 4, ..VaeTraining::default() };
+/// let vae = train_vae(&config, &family, &options, None, Run::default())?.vae;
+/// let mutants = [vae.wild_type()?.parse("D11E:K13R")?];
+/// assert!(vae.mutant_effects(&mutants, 10, Seed::new(1))?[0].effect.is_finite());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn train_vae(
     config: &VaeConfig,
     family: &Family,

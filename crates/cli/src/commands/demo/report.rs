@@ -9,6 +9,7 @@ use cistron::plot::{
     DeltaHeatMap, LineChart, Logo, Mark, Series, Track, delta_heat_map, line_chart, logo, track,
 };
 
+use super::family::Relatives;
 use super::names::Names;
 use super::network::Network;
 use super::reads::Reads;
@@ -29,6 +30,7 @@ pub(super) struct Report<'a> {
     pub(super) network: &'a Network,
     pub(super) syntax: &'a Syntax,
     pub(super) reads: &'a Reads,
+    pub(super) relatives: &'a Relatives,
     pub(super) planted: &'a [&'a str],
     /// Training and held-out windows.
     pub(super) counts: (usize, usize),
@@ -49,6 +51,7 @@ impl Report<'_> {
             ("What a network reads", self.network.section()?),
             ("What a black box reads", self.syntax.section()?),
             ("Reads that correct one another", self.reads.section()?),
+            ("What the relatives of a protein know", self.relatives.section()?),
             ("Do it yourself", COMMANDS.to_owned()),
         ];
         let mut page = String::from(HEAD);
@@ -264,4 +267,7 @@ cistron seqlets call my-effects/attributions_custom_bed.npz --threshold 0.0001 -
 cistron kmer simulate genome.fa --coverage 40 --error 0.01 -o reads.fq
 cistron kmer train reads.fq --model spectrum -o spectrum
 cistron kmer denoise spectrum reads.fq -o corrected.fq
-cistron kmer graph corrected.fq --truth genome.fa</code></pre>\n";
+cistron kmer graph corrected.fq --truth genome.fa
+cistron vae prepare family.a2m -o family.npz
+cistron vae train family.npz --kind pairwise -o pairs
+cistron vae score pairs --singles --plot singles.svg -o singles.tsv</code></pre>\n";

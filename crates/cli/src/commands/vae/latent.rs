@@ -1,9 +1,9 @@
-//! `cistron vae sample`, `embed` and `groups`.
+//! `cistron vae sample` and `embed`.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use cistron::encode::alignment::Family;
 use cistron::ndarray::{Array2, ArrayView1};
 use cistron::plot::{Scatter, Series, scatter};
@@ -43,19 +43,6 @@ pub(crate) struct EmbedArgs {
     plot: Option<PathBuf>,
     #[command(flatten)]
     alignment: AlignmentArgs,
-}
-
-#[derive(Args)]
-pub(crate) struct GroupsArgs {
-    /// A folder of `vae train --kind vae`
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
-    /// Positions of a group
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    top: usize,
-    /// Output table [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
 }
 
 pub(super) fn sample(args: &SampleArgs, context: &Context) -> anyhow::Result<()> {
@@ -122,23 +109,6 @@ fn plane(mean: &Array2<f64>, family: &Family) -> anyhow::Result<String> {
         y_label: "latent variable 2",
         series: &series,
     })?)
-}
-
-pub(super) fn groups(args: &GroupsArgs, context: &Context) -> anyhow::Result<()> {
-    let mut output = open(args.output.as_ref(), context)?;
-    let vae = Model::load(&args.model)?.into_vae(&args.model)?;
-    let Ok(wild_type) = vae.wild_type() else {
-        bail!("{}: model has no focus sequence, expected one", args.model.display());
-    };
-    let letters: Vec<char> = wild_type.letters().chars().collect();
-    writeln!(output, "group\trank\tposition\tletter\tscale")?;
-    for (group, members) in vae.position_groups(args.top)?.into_iter().enumerate() {
-        for ((column, scale), rank) in members.into_iter().zip(1..) {
-            let (position, letter) = (wild_type.positions()[column], letters[column]);
-            writeln!(output, "{group}\t{rank}\t{position}\t{letter}\t{}", Number(scale))?;
-        }
-    }
-    output.commit()
 }
 
 fn open(path: Option<&PathBuf>, context: &Context) -> anyhow::Result<Output> {

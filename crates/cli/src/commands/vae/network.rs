@@ -17,13 +17,14 @@ pub(super) struct NetworkArgs {
     /// Width of the layers [default: small]
     #[arg(long, value_enum)]
     size: Option<SizeArg>,
-    /// Latent variables; 2 for a picture [default: 20, or 30 if not small]
+    /// Latent variables; 2 for a picture [default: small 20, medium and full 30, eve 50]
     #[arg(long, value_name = "N")]
     latent: Option<usize>,
-    /// Sequences of an update [default: 100]
+    /// Sequences of an update [default: 100, eve 256]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Learning rate of the first half of all updates [default: 0.003, or 0.001 if not small]
+    /// Learning rate of the first half of all updates, of all for eve [default: small 0.003, medium and full 0.001,
+    /// eve 0.0001]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// standard, or fixed-t: as DeepSequence, whose steps all count as the first [default: standard]
@@ -47,6 +48,8 @@ enum SizeArg {
     Medium,
     /// DeepSequence's: encoder 1500 and 1500, decoder 100 and 4 x 500
     Full,
+    /// EVE's network, likelihood and training: encoder 2000, 1000 and 300, decoder 300, 1000 and 2000
+    Eve,
 }
 
 fn parse_adam(text: &str) -> Result<VaeAdam, String> {
@@ -74,6 +77,7 @@ impl NetworkArgs {
             SizeArg::Small => VaeConfig::small(&letters, length),
             SizeArg::Medium => VaeConfig::medium(&letters, length),
             SizeArg::Full => VaeConfig { alphabet: letters, length, ..VaeConfig::default() },
+            SizeArg::Eve => VaeConfig::eve(&letters, length),
         };
         VaeConfig {
             n_latent: self.latent.unwrap_or(config.n_latent),
@@ -84,12 +88,15 @@ impl NetworkArgs {
 
     fn training(&self, steps: Option<usize>) -> VaeTraining {
         let defaults = VaeTraining::default();
-        let rate =
-            if self.size.unwrap_or_default() == SizeArg::Small { defaults.learning_rate } else { 1e-3 };
+        let defaults = match self.size.unwrap_or_default() {
+            SizeArg::Small => defaults,
+            SizeArg::Medium | SizeArg::Full => VaeTraining { learning_rate: 1e-3, ..defaults },
+            SizeArg::Eve => VaeTraining::eve(),
+        };
         VaeTraining {
             steps: steps.map_or(defaults.steps, |steps| steps as u64),
             batch: self.batch.unwrap_or(defaults.batch),
-            learning_rate: self.lr.unwrap_or(rate),
+            learning_rate: self.lr.unwrap_or(defaults.learning_rate),
             adam: self.adam.unwrap_or_default(),
             ..defaults
         }

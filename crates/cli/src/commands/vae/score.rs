@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use cistron::encode::alignment::{MutantProblem, WildType};
 use cistron::models::MutantEffect;
 use cistron::plot::{DeltaHeatMap, delta_heat_map};
-use cistron::{Observer, Warning, area_under_roc, pearson, spearman};
+use cistron::{Observer, TwoNormals, Warning, area_under_roc, pearson, spearman};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -41,6 +42,10 @@ pub(crate) struct ScoreArgs {
     /// Draws of weights and latent variables that effects of a variational autoencoder are means of
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
+    /// Two columns more: `index`, minus the effect (EVE's evolutionary index), and `pathogenic`, the chance that it is of
+    /// the upper of two normal distributions fitted to the indices of all single mutants
+    #[arg(long)]
+    classes: bool,
     /// Heat map of the single mutants, as SVG
     #[arg(long, value_name = "SVG", requires = "singles")]
     plot: Option<PathBuf>,
@@ -74,9 +79,10 @@ pub(super) fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
         file.write_all(picture(&model, &wild_type, draws)?.as_bytes())?;
         file.commit()?;
     }
+    let classes = if args.classes { Some(classes(&model, &wild_type, draws)?) } else { None };
     let comparison = measured.map(|measured| compare(&scored, &measured, context));
     let mut output = Output::open(args.output.as_ref(), context)?;
-    write_table(&mut output, &scored, model.samples(draws))?;
+    write_table(&mut output, &scored, model.samples(draws), classes)?;
     output.commit()?;
     if let Some(comparison) = comparison {
         let mut output = Output::open(None, context)?;
@@ -108,22 +114,39 @@ fn score(
     Ok(mutants.into_iter().zip(parsed).map(scored).collect())
 }
 
-fn write_table(output: &mut Output, scored: &[Scored], samples: Option<usize>) -> anyhow::Result<()> {
-    writeln!(output, "mutant\teffect\tstandard_error\tsamples\tstatus")?;
+/// The classes of all single mutants by their indices, as EVE makes them.
+fn classes(model: &Model, wild_type: &WildType, draws: Draws) -> anyhow::Result<TwoNormals> {
+    let singles: Vec<_> = wild_type.singles().map(|edit| vec![edit]).collect();
+    let indices: Vec<f64> = model.effects(&singles, draws)?.iter().map(|it| -it.effect).collect();
+    TwoNormals::fit(&indices).context("all single mutants have the same effect, expected two classes of them")
+}
+
+fn write_table(
+    output: &mut Output,
+    scored: &[Scored],
+    samples: Option<usize>,
+    classes: Option<TwoNormals>,
+) -> anyhow::Result<()> {
+    let more = if classes.is_some() { "\tindex\tpathogenic" } else { "" };
+    writeln!(output, "mutant\teffect\tstandard_error\tsamples\tstatus{more}")?;
     let text = |number: Option<f64>| number.map(|number| Number(number).to_string()).unwrap_or_default();
     for Scored { mutant, effect, status } in scored {
         // An exact effect has neither an error nor samples; nor has a single draw an error.
         let error = effect.map(|effect| effect.standard_error).filter(|error| !error.is_nan());
         let count = samples.filter(|_| effect.is_some()).map(|n| n.to_string()).unwrap_or_default();
+        let index = effect.map(|effect| -effect.effect);
+        let more = classes.map_or(String::new(), |classes| {
+            format!("\t{}\t{}", text(index), text(index.map(|index| classes.upper(index))))
+        });
         let effect = text(effect.map(|effect| effect.effect));
-        writeln!(output, "{mutant}\t{effect}\t{}\t{count}\t{status}", text(error))?;
+        writeln!(output, "{mutant}\t{effect}\t{}\t{count}\t{status}{more}", text(error))?;
     }
     Ok(())
 }
 
 /// Correlations of effects and measurements, and the area under the ROC curve: the chance that the effect puts a mutant
 /// whose measurement is high above one whose measurement is low. High is the larger of two values, or else above the
-/// median.
+/// median; of measurements that are all the same there is no area, and the reason is given.
 fn compare(scored: &[Scored], measured: &Measured, context: &Context) -> Value {
     for (count, what) in [
         (measured.repeated, "rows measured again left out"),
@@ -145,12 +168,31 @@ fn compare(scored: &[Scored], measured: &Measured, context: &Context) -> Value {
         median.and_then(|below| Some(f64::midpoint(*sorted.get(below)?, *sorted.get(sorted.len() / 2)?)));
     let threshold = if two { lowest } else { median.unwrap_or(f64::NAN) };
     let high: Vec<bool> = values.iter().map(|value| *value > threshold).collect();
-    json!({
+    let n_high = high.iter().filter(|high| **high).count();
+    let auc = area_under_roc(&effects, &high);
+    let mut comparison = json!({
         "n": effects.len(),
         "spearman": spearman(&effects, &values),
         "pearson": pearson(&effects, &values),
-        "auc": area_under_roc(&effects, &high),
-    })
+        "auc": auc,
+        "n_low": high.len() - n_high,
+        "n_high": n_high,
+    });
+    if auc.is_none() {
+        let reason = match values.first() {
+            None => "no mutant has both an effect and a measurement".to_owned(),
+            Some(value) => {
+                format!(
+                    "all {} mutants have the measurement {}, expected two classes",
+                    values.len(),
+                    Number(*value)
+                )
+            }
+        };
+        context.progress.warn(Warning::new(1, format!("comparison without an auc: {reason}")));
+        comparison["auc_reason"] = reason.into();
+    }
+    comparison
 }
 
 fn picture(model: &Model, wild_type: &WildType, draws: Draws) -> anyhow::Result<String> {

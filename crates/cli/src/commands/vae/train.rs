@@ -39,7 +39,7 @@ pub(crate) struct TrainArgs {
     /// Penalty of the squares of couplings (pairwise) [default: 0.2 times the columns less 1]
     #[arg(long, value_name = "L")]
     lambda_j: Option<f64>,
-    /// Largest number of steps (pairwise) [default: 20], or number of updates (vae) [default: 6000]
+    /// Largest number of steps (pairwise) [default: 20], or number of updates (vae) [default: 6000, eve 400000]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
     #[command(flatten)]

@@ -1,8 +1,8 @@
 use std::io::BufRead;
 
 use super::Alignment;
-use super::lines::Lines;
 use crate::alignment::FamilyError;
+use crate::alignment::lines::Lines;
 
 /// Reads records from the current line on.
 pub(super) fn read(lines: &mut Lines<impl BufRead>, alignment: &mut Alignment) -> Result<(), FamilyError> {

@@ -1,8 +1,8 @@
 use std::io::BufRead;
 
 use super::Alignment;
-use super::lines::Lines;
 use crate::alignment::FamilyError;
+use crate::alignment::lines::Lines;
 
 /// Reads what follows the first line, up to `//`; blocks are joined, annotations left out.
 pub(super) fn read(lines: &mut Lines<impl BufRead>, alignment: &mut Alignment) -> Result<(), FamilyError> {

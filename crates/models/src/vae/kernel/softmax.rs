@@ -16,39 +16,51 @@ pub(in crate::vae) struct SoftmaxRow<'a, T> {
     pub(in crate::vae) width: usize,
 }
 
+/// Makes the logits of some positions, in place; gives the logarithms of the sums of their exponentials.
 #[inline(always)]
-fn softmax_body<T: Lane, const FUSED: bool, const N: usize>(row: SoftmaxRow<'_, T>) -> [f64; 2] {
-    let SoftmaxRow { logits, bias, temperature, codes, share, width } = row;
-    let letters = logits.len() / width;
-    let mut sums = [0.0; 2];
-    for at in (0..width).step_by(N) {
-        let mut largest = [T::zero(); N];
-        for (j, row) in logits.chunks_exact_mut(width).enumerate() {
-            let row = &mut row[at..at + N];
-            if let Some(bias) = bias {
-                let bias = &bias[j * width + at..][..N];
-                for i in 0..N {
-                    row[i] += bias[i];
-                }
-            }
-            for logit in row.iter_mut() {
-                *logit *= temperature;
-            }
+pub(super) fn log_norms<T: Lane, const FUSED: bool, const N: usize>(
+    row: &mut SoftmaxRow<'_, T>,
+    at: usize,
+) -> [T; N] {
+    let width = row.width;
+    let mut largest = [T::zero(); N];
+    for (j, logits) in row.logits.chunks_exact_mut(width).enumerate() {
+        let logits = &mut logits[at..at + N];
+        if let Some(bias) = row.bias {
+            let bias = &bias[j * width + at..][..N];
             for i in 0..N {
-                largest[i] = if j == 0 || row[i] > largest[i] { row[i] } else { largest[i] };
+                logits[i] += bias[i];
             }
         }
-        let mut total = [T::zero(); N];
-        for row in logits.chunks_exact(width) {
-            let row = &row[at..at + N];
-            for i in 0..N {
-                total[i] += T::exp_of::<FUSED>(row[i] - largest[i]);
-            }
+        for logit in logits.iter_mut() {
+            *logit *= row.temperature;
         }
-        let mut norm = [T::zero(); N];
         for i in 0..N {
-            norm[i] = largest[i] + T::ln_of::<FUSED>(total[i]);
+            largest[i] = if j == 0 || logits[i] > largest[i] { logits[i] } else { largest[i] };
         }
+    }
+    let mut total = [T::zero(); N];
+    for logits in row.logits.chunks_exact(width) {
+        let logits = &logits[at..at + N];
+        for i in 0..N {
+            total[i] += T::exp_of::<FUSED>(logits[i] - largest[i]);
+        }
+    }
+    let mut norms = [T::zero(); N];
+    for i in 0..N {
+        norms[i] = largest[i] + T::ln_of::<FUSED>(total[i]);
+    }
+    norms
+}
+
+#[inline(always)]
+fn softmax_body<T: Lane, const FUSED: bool, const N: usize>(mut row: SoftmaxRow<'_, T>) -> [f64; 2] {
+    let mut sums = [0.0; 2];
+    for at in (0..row.width).step_by(N) {
+        let norm = log_norms::<T, FUSED, N>(&mut row, at);
+        let SoftmaxRow { logits, codes, share, width, .. } = &mut row;
+        let (width, share) = (*width, *share);
+        let letters = logits.len() / width;
         let mut shares = [T::zero(); N];
         for (i, code) in codes.iter().skip(at).take(N).enumerate() {
             let code = usize::from(*code);

@@ -156,3 +156,49 @@ fn softmax_knows_gaps_and_extremes() {
         assert!((2..width).all(|l| column(l) == [0.0; 3]));
     }
 }
+
+#[test]
+fn bernoulli_is_the_cross_entropy_of_each_letter() {
+    let (letters, width, codes) = (3, 16, [0, 1, 9, 2]);
+    let logits: Vec<f64> = (0..letters * width).map(|i| (f64::from(i as u8) * 0.7).sin() * 3.0).collect();
+    let bound = |logits: &[f64]| -> f64 {
+        let of_position = |(l, code): (usize, &u8)| {
+            let norm = (0..letters).map(|a| (0.5 * logits[a * width + l]).exp()).sum::<f64>().ln();
+            let of_letter = |a: usize| {
+                let u = 0.5 * logits[a * width + l] - norm;
+                // The cross-entropy of torch's `binary_cross_entropy_with_logits`, turned negative.
+                f64::from(u8::from(usize::from(*code) == a)) * u - u.exp().ln_1p()
+            };
+            (0..letters).map(of_letter).sum::<f64>()
+        };
+        codes.iter().enumerate().map(of_position).sum()
+    };
+    for level in Level::all() {
+        let mut values: Vec<f32> = logits.iter().map(|x| *x as f32).collect();
+        let row = SoftmaxRow {
+            logits: &mut values,
+            bias: None,
+            temperature: 0.5,
+            codes: &codes,
+            share: Some(2.0),
+            width,
+        };
+        let [log_likelihood, slope] = bernoulli(level, row);
+        assert!((log_likelihood - bound(&logits)).abs() < 1e-5, "{log_likelihood} {}", bound(&logits));
+        let mut expected = vec![0.0; logits.len()];
+        for (i, slot) in expected.iter_mut().enumerate() {
+            let moved = |h: f64| {
+                let mut logits = logits.clone();
+                logits[i] += h;
+                bound(&logits)
+            };
+            // By the logit after the temperature, of which there is a share of two.
+            *slot = 2.0 * (moved(1e-5) - moved(-1e-5)) / 2e-5 / 0.5;
+        }
+        for (found, expected) in values.iter().zip(&expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} {expected}");
+        }
+        let expected: f64 = expected.iter().zip(&logits).map(|(g, x)| g * 0.5 * x).sum();
+        assert!((slope - expected).abs() < 1e-4, "{slope} {expected}");
+    }
+}

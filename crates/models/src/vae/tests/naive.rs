@@ -144,14 +144,18 @@ fn log_likelihood(weights: &Weights<'_>, row: usize, z: &[f64], codes: &[u8]) ->
             sum * temperature.unwrap_or(1.0)
         };
         let logits: Vec<f64> = (0..letters).map(logit).collect();
-        logits[code] - logits.iter().map(|x| x.exp()).sum::<f64>().ln()
+        // Scales may make logits whose exponentials are too large.
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let norm = largest + logits.iter().map(|x| (x - largest).exp()).sum::<f64>().ln();
+        let own = logits.get(code).map_or(0.0, |logit| logit - norm);
+        match config.likelihood {
+            VaeLikelihood::Categorical => own,
+            VaeLikelihood::Bernoulli => {
+                own - logits.iter().map(|logit| (1.0 + (logit - norm).exp()).ln()).sum::<f64>()
+            }
+        }
     };
-    codes
-        .iter()
-        .enumerate()
-        .filter(|(_, code)| usize::from(**code) < letters)
-        .map(|(l, code)| at(l, (*code).into()))
-        .sum()
+    codes.iter().enumerate().map(|(l, code)| at(l, (*code).into())).sum()
 }
 
 /// The log density of a scale, and whether it is normal: its mean and standard deviation.

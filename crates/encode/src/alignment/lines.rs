@@ -53,6 +53,11 @@ impl<R: BufRead> Lines<R> {
         FamilyError::Line { path: self.path.clone(), line: self.number, column: None, problem }
     }
 
+    /// An error at a byte of this line, counted from 1.
+    pub(super) fn refuse_at(&self, column: usize, problem: String) -> FamilyError {
+        FamilyError::Line { path: self.path.clone(), line: self.number, column: Some(column), problem }
+    }
+
     /// The line as text of an error.
     pub(super) fn shown(&self) -> String {
         String::from_utf8_lossy(self.current()).chars().take(40).collect()
@@ -70,11 +75,6 @@ impl<R: BufRead> Lines<R> {
             format!("byte {byte}")
         };
         let problem = format!("{found} found, expected a letter or a gap");
-        Err(FamilyError::Line {
-            path: self.path.clone(),
-            line: self.number,
-            column: Some(column + 1),
-            problem,
-        })
+        Err(self.refuse_at(column + 1, problem))
     }
 }
