@@ -12,6 +12,7 @@ mod checkpoint;
 mod convnet;
 mod denoiser;
 mod device;
+mod enformer;
 mod error;
 mod load;
 #[doc(hidden)]
@@ -27,6 +28,9 @@ pub use convnet::{
 };
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
+pub use enformer::{
+    Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, relative_position_basis,
+};
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};
 pub use nn::{Activation, Precision};

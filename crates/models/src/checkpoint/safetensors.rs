@@ -1,10 +1,14 @@
 //! The format of <https://github.com/huggingface/safetensors>: 8 bytes of header length, a JSON header, values.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 
+use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 
+use super::file::{Content, Entry, Place};
 use super::{Checkpoint, Tensor, TensorElement};
 
 /// The tensors and texts of a file, or what is wrong with it.
@@ -22,6 +26,34 @@ pub(super) fn read(bytes: &[u8]) -> Result<Checkpoint, String> {
     }
     checkpoint.metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     Ok(checkpoint)
+}
+
+/// What a file's header says, and where its values are.
+pub(super) fn index(mut file: File) -> Result<Content, String> {
+    let damaged = |error: &dyn std::fmt::Display| format!("not a sound safetensors file: {error}");
+    let mut length = [0; 8];
+    file.seek(SeekFrom::Start(0)).map_err(|error| damaged(&error))?;
+    file.read_exact(&mut length).map_err(|error| damaged(&error))?;
+    let whole = file.metadata().map_err(|error| damaged(&error))?.len();
+    let length = u64::from_le_bytes(length);
+    let values_len = whole.checked_sub(8).and_then(|rest| rest.checked_sub(length));
+    let values_len = values_len.ok_or_else(|| damaged(&"the header is longer than the file"))?;
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header).map_err(|error| damaged(&error))?;
+    let header: Metadata = serde_json::from_slice(&header).map_err(|error| damaged(&error))?;
+    let expected = header.data_len() as u64;
+    if values_len != expected {
+        return Err(damaged(&format!("found {values_len} bytes of values, expected {expected}")));
+    }
+    let mut entries = BTreeMap::new();
+    for (name, info) in header.tensors() {
+        let element = element(info.dtype)
+            .ok_or_else(|| format!("tensor `{name}` holds {:?}, expected one of {READABLE}", info.dtype))?;
+        let (start, end) = info.data_offsets;
+        let bytes = 8 + length + start as u64..8 + length + end as u64;
+        entries.insert(name, Entry { element, shape: info.shape.clone(), place: Place::Bytes(bytes) });
+    }
+    Ok(Content { entries, nested_in: None, skipped: Vec::new() })
 }
 
 const READABLE: &str = "F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL";

@@ -138,15 +138,20 @@ impl Tensor {
     }
 
     /// The index along each axis of the value at `place` in the row-after-row order.
-    pub(crate) fn index_of(&self, mut place: usize) -> Vec<usize> {
-        let mut index = vec![0; self.shape.len()];
-        for (slot, &size) in index.iter_mut().zip(&self.shape).rev() {
-            // A value exists, so no axis has size 0.
-            *slot = place % size.max(1);
-            place /= size.max(1);
-        }
-        index
+    pub(crate) fn index_of(&self, place: usize) -> Vec<usize> {
+        index_in(&self.shape, place)
     }
+}
+
+/// The index along each axis of a shape of the value at `place` in the row-after-row order.
+pub(super) fn index_in(shape: &[usize], mut place: usize) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (slot, &size) in index.iter_mut().zip(shape).rev() {
+        // A value exists, so no axis has size 0.
+        *slot = place % size.max(1);
+        place /= size.max(1);
+    }
+    index
 }
 
 #[cfg(test)]
