@@ -312,3 +312,6 @@ impl SequenceModel for Enformer {
         Some(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

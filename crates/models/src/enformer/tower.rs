@@ -172,6 +172,13 @@ impl<T: Real + Default> Tower<T> {
         tiles(&self.stages, Rows { values: one_hot, first: 0, length }, range, FEW, &Shelf::default())
     }
 
+    /// The rows after the stem.
+    #[cfg(test)]
+    pub(super) fn first_stage(&self, one_hot: &[T], length: usize) -> Vec<T> {
+        let input = Rows { values: one_hot, first: 0, length };
+        tiles(&self.stages[..1], input, 0..length.div_ceil(2), TILE, &Shelf::default())
+    }
+
     /// The output rows that depend on some letters of a sequence of `length`.
     pub(super) fn spread(&self, letters: Range<usize>, length: usize) -> Range<usize> {
         let step = |(rows, length): (Range<usize>, usize), stage: &Stage<T>| {
