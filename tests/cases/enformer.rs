@@ -275,7 +275,9 @@ fn variants_are_as_two_whole_predictions() {
     pass.deltas(&borrowed, deltas.view_mut()).unwrap();
     for (mutant, found) in mutants.iter().zip(deltas.outer_iter()) {
         let mut codes = sequence.codes().to_vec();
-        mutant.iter().for_each(|edit| codes[edit.position as usize] = edit.code);
+        for edit in mutant {
+            codes[edit.position as usize] = edit.code;
+        }
         let rows = [sequence.codes().to_vec(), codes].concat();
         let both = SequenceBatch::from_rows(&dna, width, rows).unwrap();
         let both = model.predict_f64(&both, &readout).unwrap();

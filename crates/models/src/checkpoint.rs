@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use cistron_core::AtomicFile;
@@ -72,10 +72,18 @@ impl Checkpoint {
     /// [`ModelsError::Io`], or [`ModelsError::Format`] for anything else than these formats, a damaged file, a
     /// Python object that is no state dict (named), or numbers of a type that is not read.
     ///
-    /// **Cost**: the file is held in memory once, its tensors once more.
+    /// **Cost**: the tensors are held in memory once; those of PyTorch's files a second time while they are read.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ModelsError> {
         let path = path.as_ref();
-        Self::from_bytes(&fs::read(path).map_err(ModelsError::io(path))?, path)
+        let (mut file, length) = open(path).map_err(ModelsError::io(path))?;
+        let begin = file.fill_buf().map_err(ModelsError::io(path))?;
+        if length > 0 && safetensors::begins(begin) {
+            let checkpoint = safetensors::read(&mut file, length, path)?;
+            return Ok(Self { path: path.to_path_buf(), ..checkpoint });
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(ModelsError::io(path))?;
+        Self::from_bytes(&bytes, path)
     }
 
     /// As [`read`](Self::read), of bytes in memory; `path` is for messages.
@@ -88,7 +96,11 @@ impl Checkpoint {
             [] => Err("the file is empty, expected a safetensors or PyTorch file".to_owned()),
             [b'P', b'K', 3, 4, ..] => torch::read_zip(bytes),
             [0x80, 2, ..] => torch::read_legacy(bytes),
-            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes),
+            _ if safetensors::begins(bytes) => {
+                let mut rest = bytes;
+                let checkpoint = safetensors::read(&mut rest, bytes.len() as u64, path)?;
+                return Ok(Self { path: path.to_path_buf(), ..checkpoint });
+            }
             _ => Err(format!("found a file that begins with {}, {EXPECTED}", begin(bytes))),
         };
         let content = content.map_err(|problem| ModelsError::format(path, problem))?;
@@ -165,7 +177,7 @@ impl Checkpoint {
             let found = self.tensors.keys().cloned().collect();
             return Err(ModelsError::MissingTensors { path: self.path.clone(), missing: fewest, found });
         };
-        Ok(self.take(prefix, expected))
+        Ok(self.chosen(prefix, expected))
     }
 
     /// The same tensors under other names.
@@ -174,7 +186,7 @@ impl Checkpoint {
         Self { tensors: tensors.collect(), ..self.clone() }
     }
 
-    fn take(&self, prefix: &str, expected: &[&str]) -> (Self, LoadReport) {
+    fn chosen(&self, prefix: &str, expected: &[&str]) -> (Self, LoadReport) {
         let mut chosen = Self { tensors: BTreeMap::new(), ..self.clone() };
         let mut extra = self.skipped.clone();
         for (name, tensor) in &self.tensors {
@@ -193,6 +205,17 @@ impl Checkpoint {
     /// # Errors
     /// [`ModelsError::MissingTensors`], [`ModelsError::TensorShape`] or [`ModelsError::NonFinite`].
     pub fn values(&self, name: &str, shape: &[Option<usize>]) -> Result<Vec<f64>, ModelsError> {
+        Ok(self.checked(name, shape)?.to_f64())
+    }
+
+    /// Takes a tensor out, checked as its [`values`](Self::values) are.
+    pub(crate) fn take(&mut self, name: &str, shape: &[Option<usize>]) -> Result<Tensor, ModelsError> {
+        let tensor = self.checked(name, shape)?.clone();
+        self.tensors.remove(name);
+        Ok(tensor)
+    }
+
+    fn checked(&self, name: &str, shape: &[Option<usize>]) -> Result<&Tensor, ModelsError> {
         let path = || self.path.clone();
         let tensor = self.get(name).ok_or_else(|| ModelsError::MissingTensors {
             path: path(),
@@ -205,17 +228,23 @@ impl Checkpoint {
             let expected = shape_text(shape);
             return Err(ModelsError::TensorShape { path: path(), tensor: name.to_owned(), found, expected });
         }
-        let values = tensor.to_f64();
-        match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(place) => Err(ModelsError::NonFinite {
+        match tensor.first_not_finite() {
+            None => Ok(tensor),
+            Some((place, found)) => Err(ModelsError::NonFinite {
                 path: path(),
                 tensor: name.to_owned(),
                 index: tensor.index_of(place),
-                found: values[place],
+                found,
             }),
         }
     }
+}
+
+/// A file and its length; 0 for what is no plain file.
+fn open(path: &Path) -> io::Result<(BufReader<File>, u64)> {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    Ok((BufReader::new(file), if about.is_file() { about.len() } else { 0 }))
 }
 
 const EXPECTED: &str = "expected a safetensors or PyTorch file";

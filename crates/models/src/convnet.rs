@@ -27,7 +27,7 @@ mod weights;
 pub use config::{ConvNetConfig, ConvNetHead, ConvNetLayer, FlattenOrder, HeadActivation};
 pub use train::{ConvNetData, ConvNetLoss, ConvNetTraining, TrainedConvNet, train_convnet};
 
-use network::{Network, Start};
+use network::Network;
 use shape::Shape;
 
 /// A network of convolutions with its weights: a model as [`ConvNetConfig`] declares it.
@@ -83,20 +83,29 @@ impl ConvNet {
     /// # Errors
     /// [`ModelsError::Network`] if the layers do not fit one another.
     pub fn new(config: &ConvNetConfig, seed: Seed) -> Result<Self, ModelsError> {
-        Self::begin(config, seed, Start::Random, Precision::Single)
+        let precision = Precision::Single;
+        Self::begin(config, seed, Parameters::new(Device::Cpu, precision), precision)
     }
 
     fn begin(
         config: &ConvNetConfig,
         seed: Seed,
-        start: Start,
+        mut parameters: Parameters,
         precision: Precision,
     ) -> Result<Self, ModelsError> {
         config.check()?;
-        let mut parameters = Parameters::new(Device::Cpu, precision);
-        let network = Network::new(config, &mut parameters.scope(seed), start)?;
+        let network = Network::new(config, &mut parameters.scope(seed))?;
         let frozen = Body::new(config, &parameters, precision)?;
         Ok(Self { config: config.clone(), spec: spec(config)?, parameters, network, frozen })
+    }
+
+    /// With the numbers of a checkpoint that has just what it takes.
+    fn given(
+        config: &ConvNetConfig,
+        checkpoint: Checkpoint,
+        precision: Precision,
+    ) -> Result<Self, ModelsError> {
+        Self::begin(config, Seed::default(), Parameters::given(Device::Cpu, precision, checkpoint), precision)
     }
 
     /// The network with the weights of a checkpoint, named `<layer>.weight` and so on; a prefix that wrappers leave
@@ -109,35 +118,21 @@ impl ConvNet {
         config: &ConvNetConfig,
         checkpoint: &Checkpoint,
     ) -> Result<(Self, LoadReport), ModelsError> {
-        Self::named(config, checkpoint, &BTreeMap::new(), Precision::Single)
+        Self::named(config, checkpoint.clone(), &BTreeMap::new(), Precision::Single)
     }
 
     fn named(
         config: &ConvNetConfig,
-        checkpoint: &Checkpoint,
+        checkpoint: Checkpoint,
         names: &BTreeMap<String, String>,
         precision: Precision,
     ) -> Result<(Self, LoadReport), ModelsError> {
         config.check()?;
-        let (chosen, report) = weights::select(config, checkpoint, names)?;
-        let mut net = Self::begin(config, Seed::default(), Start::Zeros, precision)?;
-        net.parameters.load(&chosen)?;
-        net.check_variances(checkpoint.path())?;
-        net.frozen = Body::new(config, &net.parameters, precision)?;
-        Ok((net, report))
-    }
-
-    fn check_variances(&self, path: &Path) -> Result<(), ModelsError> {
-        for (name, tensor) in self.parameters.all().filter(|(name, _)| name.ends_with(".running_var")) {
-            if let Some((place, value)) =
-                tensor.to_f64()?.into_iter().enumerate().find(|(_, value)| *value < 0.0)
-            {
-                let problem =
-                    format!("tensor `{name}` holds {value} at index [{place}], expected a variance");
-                return Err(ModelsError::format(path, problem));
-            }
-        }
-        Ok(())
+        let (chosen, report) = weights::select(config, &checkpoint, names)?;
+        // What nobody else holds need not be copied.
+        drop(checkpoint);
+        weights::check_variances(&chosen)?;
+        Ok((Self::given(config, chosen, precision)?, report))
     }
 
     /// Reads a folder with `config.json`, `model.safetensors` or `pytorch_model.bin`, and perhaps `name_map.json`,
@@ -164,7 +159,7 @@ impl ConvNet {
         } else {
             BTreeMap::new()
         };
-        Self::named(&config, &Checkpoint::read(crate::load::weights_of(folder)?)?, &names, precision)
+        Self::named(&config, Checkpoint::read(crate::load::weights_of(folder)?)?, &names, precision)
     }
 
     /// Writes `config.json` and `model.safetensors` into a folder, which is made if it is not there.
@@ -183,12 +178,7 @@ impl ConvNet {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn with_precision(&self, precision: Precision) -> Result<Self, ModelsError> {
-        let mut net = Self::begin(&self.config, Seed::default(), Start::Zeros, precision)?;
-        for (name, tensor) in self.parameters.all() {
-            net.parameters.set(name, tensor.to_f64()?)?;
-        }
-        net.frozen = Body::new(&net.config, &net.parameters, precision)?;
-        Ok(net)
+        Self::given(&self.config, self.parameters.save_exactly()?, precision)
     }
 
     /// What the network is made of.

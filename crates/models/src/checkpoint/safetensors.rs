@@ -1,60 +1,82 @@
 //! The format of <https://github.com/huggingface/safetensors>: 8 bytes of header length, a JSON header, values.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
+use std::path::Path;
 
+use safetensors::Dtype;
 use safetensors::tensor::Metadata;
-use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 
 use super::file::{Content, Entry, Place};
 use super::{Checkpoint, Tensor, TensorElement};
+use crate::ModelsError;
 
-/// The tensors and texts of a file, or what is wrong with it.
-pub(super) fn read(bytes: &[u8]) -> Result<Checkpoint, String> {
-    let damaged = |error| format!("not a sound safetensors file: {error}");
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+/// Whether a file begins as these do.
+pub(super) fn begins(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, _, _, _, _, _, _, b'{', ..])
+}
+
+/// The tensors and texts of a file of `length` bytes; each value is read to where it stays.
+pub(super) fn read(source: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint, ModelsError> {
+    let (header, _) = read_header(source, length, path)?;
     let mut checkpoint = Checkpoint::new();
-    for (name, view) in file.iter() {
-        let element = element(view.dtype())
-            .ok_or_else(|| format!("tensor `{name}` holds {:?}, expected one of {READABLE}", view.dtype()))?;
-        let tensor = Tensor::from_bytes(element, view.shape(), view.data().to_vec())
-            .ok_or_else(|| format!("tensor `{name}` does not fill its shape {:?}", view.shape()))?;
-        checkpoint.insert(name, tensor);
+    for name in header.offset_keys() {
+        let Some(info) = header.info(&name) else { continue };
+        let element = known(&name, info.dtype, path)?;
+        if let Some(tensor) = Tensor::read(element, &info.shape, source).map_err(ModelsError::io(path))? {
+            checkpoint.insert(name, tensor);
+        }
     }
     checkpoint.metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     Ok(checkpoint)
 }
 
-/// What a file's header says, and where its values are.
-pub(super) fn index(mut file: File) -> Result<Content, String> {
-    let damaged = |error: &dyn std::fmt::Display| format!("not a sound safetensors file: {error}");
-    let mut length = [0; 8];
-    file.seek(SeekFrom::Start(0)).map_err(|error| damaged(&error))?;
-    file.read_exact(&mut length).map_err(|error| damaged(&error))?;
-    let whole = file.metadata().map_err(|error| damaged(&error))?.len();
-    let length = u64::from_le_bytes(length);
-    let values_len = whole.checked_sub(8).and_then(|rest| rest.checked_sub(length));
-    let values_len = values_len.ok_or_else(|| damaged(&"the header is longer than the file"))?;
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header).map_err(|error| damaged(&error))?;
-    let header: Metadata = serde_json::from_slice(&header).map_err(|error| damaged(&error))?;
-    let expected = header.data_len() as u64;
-    if values_len != expected {
-        return Err(damaged(&format!("found {values_len} bytes of values, expected {expected}")));
-    }
-    let mut entries = BTreeMap::new();
-    for (name, info) in header.tensors() {
-        let element = element(info.dtype)
-            .ok_or_else(|| format!("tensor `{name}` holds {:?}, expected one of {READABLE}", info.dtype))?;
-        let (start, end) = info.data_offsets;
-        let bytes = 8 + length + start as u64..8 + length + end as u64;
-        entries.insert(name, Entry { element, shape: info.shape.clone(), place: Place::Bytes(bytes) });
-    }
+/// The tensors of a file of `length` bytes and where each is.
+pub(super) fn index(source: &mut impl Read, length: u64, path: &Path) -> Result<Content, ModelsError> {
+    let (header, first) = read_header(source, length, path)?;
+    let entry = |name: String| {
+        let info = header.info(&name)?;
+        let place = Place::Bytes(first + info.data_offsets.0 as u64);
+        let element = known(&name, info.dtype, path);
+        Some(element.map(|element| (name, Entry { element, shape: info.shape.clone(), place })))
+    };
+    let entries = header.offset_keys().into_iter().filter_map(entry).collect::<Result<_, _>>()?;
     Ok(Content { entries, nested_in: None, skipped: Vec::new() })
 }
+
+/// What stands before the values, and the byte at which they begin.
+fn read_header(source: &mut impl Read, length: u64, path: &Path) -> Result<(Metadata, u64), ModelsError> {
+    let damaged =
+        |problem: String| ModelsError::format(path, format!("not a sound safetensors file: {problem}"));
+    let mut size = [0; 8];
+    source.read_exact(&mut size).map_err(ModelsError::io(path))?;
+    let size = u64::from_le_bytes(size);
+    let room = length.saturating_sub(8);
+    if size > room.min(LONGEST_HEADER) {
+        return Err(damaged(format!("found a header of {size} bytes, expected at most {room}")));
+    }
+    let mut header = vec![0; size as usize];
+    source.read_exact(&mut header).map_err(ModelsError::io(path))?;
+    // Tensors lie one after another and fill their shapes, or this fails.
+    let header: Metadata =
+        serde_json::from_slice(&header).map_err(|error| damaged(format!("its header: {error}")))?;
+    let (end, room) = (header.data_len(), room - size);
+    if end as u64 != room {
+        return Err(damaged(format!("its tensors end at byte {end}, found {room} bytes")));
+    }
+    Ok((header, 8 + size))
+}
+
+fn known(name: &str, found: Dtype, path: &Path) -> Result<TensorElement, ModelsError> {
+    element(found).ok_or_else(|| {
+        let problem = format!("tensor `{name}` holds {found:?}, expected one of {READABLE}");
+        ModelsError::format(path, problem)
+    })
+}
+
+/// What other readers take.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 const READABLE: &str = "F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL";
 

@@ -1,3 +1,6 @@
+use std::io::{self, Read};
+use std::sync::Arc;
+
 use crate::checkpoint::half::{bf16_to_f32, f16_to_f32};
 
 /// The type of a tensor's numbers, as safetensors files name it.
@@ -48,7 +51,7 @@ impl TensorElement {
 
 /// Numbers of one type in a shape, row after row (the last axis fastest).
 ///
-/// The bytes stay as the file has them; they become `f64` or `f32` on request.
+/// The values stay as the file has them; they become `f64` or `f32` on request. Clones share them.
 ///
 /// ```
 /// use cistron_models::Tensor;
@@ -57,18 +60,39 @@ impl TensorElement {
 /// assert_eq!(tensor.map(|tensor| tensor.to_f64()), Some(vec![0.5, -1.0]));
 /// assert!(Tensor::from_f32(&[3], &[0.5]).is_none());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Tensor {
     element: TensorElement,
     shape: Vec<usize>,
-    bytes: Vec<u8>,
+    values: Arc<Values>,
 }
+
+#[derive(Debug)]
+enum Values {
+    /// Numbers of 32 bits where their bytes are those of a file: a network takes them over without a copy.
+    Single(Vec<f32>),
+    /// As in a file.
+    Bytes(Vec<u8>),
+}
+
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        (self.element, &self.shape, self.bytes()) == (other.element, &other.shape, other.bytes())
+    }
+}
+
+impl Eq for Tensor {}
 
 impl Tensor {
     /// A tensor of little-endian bytes, or `None` if their number does not fit the shape.
     pub fn from_bytes(element: TensorElement, shape: &[usize], bytes: Vec<u8>) -> Option<Self> {
-        let expected = shape.iter().try_fold(element.width(), |product, &size| product.checked_mul(size))?;
-        (bytes.len() == expected).then(|| Self { element, shape: shape.to_vec(), bytes })
+        let fits = bytes_len(element, shape)? == bytes.len();
+        let values = if Self::lies_as_single(element) {
+            Values::Single(each(&bytes, f32::from_le_bytes))
+        } else {
+            Values::Bytes(bytes)
+        };
+        fits.then(|| Self::new(element, shape, values))
     }
 
     /// A tensor of 64-bit numbers, or `None` if their number does not fit the shape.
@@ -83,6 +107,34 @@ impl Tensor {
         Self::from_bytes(TensorElement::F32, shape, bytes)
     }
 
+    /// Reads as many bytes as the shape holds, straight to where they stay; `None` for a shape beyond all memory.
+    pub(super) fn read(
+        element: TensorElement,
+        shape: &[usize],
+        source: &mut impl Read,
+    ) -> io::Result<Option<Self>> {
+        let Some(length) = bytes_len(element, shape) else { return Ok(None) };
+        let values = if Self::lies_as_single(element) {
+            let mut values = vec![0.0; length / element.width()];
+            source.read_exact(bytemuck::cast_slice_mut(&mut values))?;
+            Values::Single(values)
+        } else {
+            let mut bytes = vec![0; length];
+            source.read_exact(&mut bytes)?;
+            Values::Bytes(bytes)
+        };
+        Ok(Some(Self::new(element, shape, values)))
+    }
+
+    fn new(element: TensorElement, shape: &[usize], values: Values) -> Self {
+        Self { element, shape: shape.to_vec(), values: Arc::new(values) }
+    }
+
+    /// Whether values of a type are kept as numbers.
+    fn lies_as_single(element: TensorElement) -> bool {
+        element == TensorElement::F32 && cfg!(target_endian = "little")
+    }
+
     /// The type of the numbers.
     pub fn element(&self) -> TensorElement {
         self.element
@@ -95,17 +147,20 @@ impl Tensor {
 
     /// The number of values.
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.element.width()
+        self.bytes().len() / self.element.width()
     }
 
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes().is_empty()
     }
 
     /// The values as they stand in a file, little-endian.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        match &*self.values {
+            Values::Single(values) => bytemuck::cast_slice(values),
+            Values::Bytes(bytes) => bytes,
+        }
     }
 
     /// The values as 64-bit numbers; exact for all types but integers beyond 2⁵³.
@@ -133,25 +188,49 @@ impl Tensor {
         }
     }
 
+    /// The values as 32-bit numbers; those of the only tensor that has them are not copied.
+    pub(crate) fn into_f32(self) -> Vec<f32> {
+        match Arc::try_unwrap(self.values) {
+            Ok(Values::Single(values)) => values,
+            Ok(values) => Self { values: Arc::new(values), ..self }.to_f32(),
+            Err(values) => Self { values, ..self }.to_f32(),
+        }
+    }
+
+    /// The place in the row-after-row order, and the value, of the first that is no finite number.
+    pub(super) fn first_not_finite(&self) -> Option<(usize, f64)> {
+        match &*self.values {
+            Values::Single(values) => {
+                let place = values.iter().position(|value| !value.is_finite())?;
+                Some((place, f64::from(values[place])))
+            }
+            Values::Bytes(_) => self.to_f64().into_iter().enumerate().find(|(_, value)| !value.is_finite()),
+        }
+    }
+
     fn each<const W: usize, T>(&self, read: impl Fn([u8; W]) -> T) -> Vec<T> {
-        self.bytes.as_chunks().0.iter().map(|bytes| read(*bytes)).collect()
+        each(self.bytes(), read)
     }
 
     /// The index along each axis of the value at `place` in the row-after-row order.
-    pub(crate) fn index_of(&self, place: usize) -> Vec<usize> {
-        index_in(&self.shape, place)
+    pub(crate) fn index_of(&self, mut place: usize) -> Vec<usize> {
+        let mut index = vec![0; self.shape.len()];
+        for (slot, &size) in index.iter_mut().zip(&self.shape).rev() {
+            // A value exists, so no axis has size 0.
+            *slot = place % size.max(1);
+            place /= size.max(1);
+        }
+        index
     }
 }
 
-/// The index along each axis of a shape of the value at `place` in the row-after-row order.
-pub(super) fn index_in(shape: &[usize], mut place: usize) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (slot, &size) in index.iter_mut().zip(shape).rev() {
-        // A value exists, so no axis has size 0.
-        *slot = place % size.max(1);
-        place /= size.max(1);
-    }
-    index
+/// The number of bytes of a shape, if a program can count that far.
+fn bytes_len(element: TensorElement, shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(element.width(), |product, &size| product.checked_mul(size))
+}
+
+fn each<const W: usize, T>(bytes: &[u8], read: impl Fn([u8; W]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|bytes| read(*bytes)).collect()
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::fs;
 use std::io::{Cursor, Write};
 
 use proptest::prelude::*;
@@ -208,6 +209,47 @@ fn writing_is_the_same_for_the_same_content_and_reads_back() {
     assert_eq!(Checkpoint { path: checkpoint.path.clone(), ..back }, checkpoint);
     // The values begin at a multiple of 8 bytes, so that any reader may map them.
     assert_eq!((bytes.len() - (8 + 16 + 8)) % 8, 0);
+}
+
+#[test]
+fn numbers_that_nobody_else_holds_are_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    sample().write(&path).unwrap();
+    let mut read = Checkpoint::read(&path).unwrap();
+    assert_eq!(read, Checkpoint { path: path.clone(), ..sample() });
+    let tensor = read.take("b.weight", &[Some(2), None]).unwrap();
+    let place = tensor.bytes().as_ptr();
+    let shared = tensor.clone();
+    let copied = tensor.into_f32();
+    assert_ne!(copied.as_ptr().cast(), place);
+    let owned = shared.into_f32();
+    assert_eq!(owned.as_ptr().cast(), place);
+    assert_eq!((owned, copied), (vec![1.0, -2.0, 0.5, 0.0], vec![1.0, -2.0, 0.5, 0.0]));
+    assert!(read.get("b.weight").is_none());
+}
+
+#[test]
+fn files_whose_tensors_do_not_lie_one_after_another_are_refused() {
+    let file = |header: &str, values: usize| {
+        let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; values]].concat();
+        read(&bytes).map(|checkpoint| checkpoint.n_values())
+    };
+    let tensor =
+        |begin, end| format!(r#"{{"a":{{"dtype":"F32","shape":[2],"data_offsets":[{begin},{end}]}}}}"#);
+    assert_eq!(file(&tensor(0, 8), 8), Ok(2));
+    let refused = |begin, end, values| file(&tensor(begin, end), values).unwrap_err();
+    let unsound = "m.pt: not a sound safetensors file: ";
+    assert_eq!(refused(0, 8, 7), format!("{unsound}its tensors end at byte 8, found 7 bytes"));
+    assert_eq!(refused(0, 8, 9), format!("{unsound}its tensors end at byte 8, found 9 bytes"));
+    for (begin, end) in [(4, 12), (0, 4), (8, 0)] {
+        assert!(refused(begin, end, 12).starts_with(&format!("{unsound}its header: ")), "{begin} to {end}");
+    }
+    assert!(file("{x", 0).unwrap_err().starts_with("m.pt: not a sound safetensors file: its header: "));
+    let long = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
+    assert!(
+        read(&long).unwrap_err().contains("found a header of 18446744073709551615 bytes, expected at most 2")
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) fn index_zip(mut file: impl Read + Seek) -> Result<Content, String> {
         let (element, shape) = (view.storage.element, view.shape.clone());
         let storage = place(&mut archive, &folder, &view.storage)?;
         let place = match view.contiguous().map_err(|problem| format!("tensor `{name}` {problem}"))? {
-            Some(bytes) => Place::Bytes(storage.start + bytes.start as u64..storage.start + bytes.end as u64),
+            Some(start) => Place::Bytes(storage.start + start as u64),
             None => Place::View(view, storage),
         };
         entries.insert(name, Entry { element, shape, place });

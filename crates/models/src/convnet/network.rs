@@ -12,15 +12,6 @@ pub(super) struct Network {
     heads: Vec<(Vec<Node>, HeadActivation)>,
 }
 
-/// What the numbers of a network begin as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
-    /// As PyTorch's layers.
-    Random,
-    /// Nothing: a checkpoint follows.
-    Zeros,
-}
-
 #[derive(Debug)]
 enum Node {
     Conv { weight: Tensor, bias: Option<Tensor>, shape: ConvShape },
@@ -36,13 +27,9 @@ enum Node {
 
 impl Network {
     /// A network whose numbers lie in a scope.
-    pub(super) fn new(
-        config: &ConvNetConfig,
-        scope: &mut Scope<'_>,
-        start: Start,
-    ) -> Result<Self, ModelsError> {
-        let trunk = nodes(&config.layers, scope, start)?;
-        let head = |head: &super::ConvNetHead| Ok((nodes(&head.layers, scope, start)?, head.activation));
+    pub(super) fn new(config: &ConvNetConfig, scope: &mut Scope<'_>) -> Result<Self, ModelsError> {
+        let trunk = nodes(&config.layers, scope)?;
+        let head = |head: &super::ConvNetHead| Ok((nodes(&head.layers, scope)?, head.activation));
         Ok(Self { trunk, heads: config.heads.iter().map(head).collect::<Result<_, ModelsError>>()? })
     }
 
@@ -74,20 +61,20 @@ impl HeadActivation {
     }
 }
 
-fn nodes(layers: &[ConvNetLayer], scope: &mut Scope<'_>, start: Start) -> Result<Vec<Node>, ModelsError> {
-    layers.iter().map(|layer| node(layer, scope, start)).collect()
+fn nodes(layers: &[ConvNetLayer], scope: &mut Scope<'_>) -> Result<Vec<Node>, ModelsError> {
+    layers.iter().map(|layer| node(layer, scope)).collect()
 }
 
-fn node(layer: &ConvNetLayer, scope: &mut Scope<'_>, start: Start) -> Result<Node, ModelsError> {
+fn node(layer: &ConvNetLayer, scope: &mut Scope<'_>) -> Result<Node, ModelsError> {
     Ok(match layer {
         ConvNetLayer::Conv1d { stride, padding, dilation, groups, .. } => {
-            let [weight, bias] = weights(layer, scope, start)?;
+            let [weight, bias] = weights(layer, scope)?;
             let shape =
                 ConvShape { stride: *stride, padding: *padding, dilation: *dilation, groups: *groups };
             Node::Conv { weight: required(weight)?, bias, shape }
         }
         ConvNetLayer::Linear { .. } => {
-            let [weight, bias] = weights(layer, scope, start)?;
+            let [weight, bias] = weights(layer, scope)?;
             Node::Linear { weight: required(weight)?, bias }
         }
         ConvNetLayer::BatchNorm { name, channels, eps } => {
@@ -99,7 +86,7 @@ fn node(layer: &ConvNetLayer, scope: &mut Scope<'_>, start: Start) -> Result<Nod
         ConvNetLayer::AvgPool { kernel, stride, padding } => {
             Node::Pool(Pool::Mean, PoolShape { kernel: *kernel, stride: *stride, padding: *padding })
         }
-        ConvNetLayer::Residual { layers } => Node::Residual(nodes(layers, scope, start)?),
+        ConvNetLayer::Residual { layers } => Node::Residual(nodes(layers, scope)?),
         ConvNetLayer::Flatten { order } => Node::Flatten(*order),
         ConvNetLayer::GlobalMean => Node::Global(Pool::Mean),
         ConvNetLayer::GlobalMax => Node::Global(Pool::Max),
@@ -109,19 +96,15 @@ fn node(layer: &ConvNetLayer, scope: &mut Scope<'_>, start: Start) -> Result<Nod
 }
 
 /// The weight and the bias of a layer.
-fn weights(
-    layer: &ConvNetLayer,
-    scope: &mut Scope<'_>,
-    start: Start,
-) -> Result<[Option<Tensor>; 2], ModelsError> {
+fn weights(layer: &ConvNetLayer, scope: &mut Scope<'_>) -> Result<[Option<Tensor>; 2], ModelsError> {
     let tensors = layer.trained();
     let mut scope = scope.enter(layer.name().unwrap_or_default());
     let mut found = [None, None];
     for (place, (name, shape)) in found.iter_mut().zip(&tensors) {
-        let initial = match (start, *name, tensors.first()) {
-            (Start::Zeros, ..) | (_, _, None) => Initializer::Zeros,
-            (Start::Random, "weight", _) => Initializer::layer_weight(),
-            (Start::Random, _, Some((_, weight))) => Initializer::layer_bias(weight)?,
+        let initial = match (*name, tensors.first()) {
+            (_, None) => Initializer::Zeros,
+            ("weight", _) => Initializer::layer_weight(),
+            (_, Some((_, weight))) => Initializer::layer_bias(weight)?,
         };
         *place = Some(scope.parameter(name, shape, initial)?);
     }

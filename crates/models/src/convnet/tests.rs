@@ -150,7 +150,7 @@ pub(super) fn random_weights(config: &ConvNetConfig, number: u64) -> Checkpoint 
 pub(super) fn random_net(number: u64, precision: Precision) -> (ConvNet, Checkpoint) {
     let config = random_config(number);
     let weights = random_weights(&config, number);
-    (ConvNet::named(&config, &weights, &BTreeMap::new(), precision).unwrap().0, weights)
+    (ConvNet::named(&config, weights.clone(), &BTreeMap::new(), precision).unwrap().0, weights)
 }
 
 fn random_batch(net: &ConvNet, n: usize, number: u64) -> SequenceBatch {

@@ -49,3 +49,15 @@ fn rename(checkpoint: &Checkpoint, names: &BTreeMap<String, String>, wanted: &[&
     };
     checkpoint.renamed(new_name)
 }
+
+/// No variance is below 0.
+pub(super) fn check_variances(checkpoint: &Checkpoint) -> Result<(), ModelsError> {
+    for (name, tensor) in checkpoint.tensors().filter(|(name, _)| name.ends_with(".running_var")) {
+        if let Some((place, value)) = tensor.to_f64().into_iter().enumerate().find(|(_, value)| *value < 0.0)
+        {
+            let problem = format!("tensor `{name}` holds {value} at index [{place}], expected a variance");
+            return Err(ModelsError::format(checkpoint.path(), problem));
+        }
+    }
+    Ok(())
+}

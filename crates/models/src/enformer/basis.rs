@@ -80,7 +80,9 @@ fn gamma_densities(n: usize, k: usize, norm: GammaNorm) -> Vec<f64> {
         GammaNorm::Features => {
             for row in values.chunks_exact_mut(k.max(1)) {
                 let top = row.iter().copied().fold(f64::MIN, f64::max);
-                row.iter_mut().for_each(|value| *value /= top);
+                for value in row {
+                    *value /= top;
+                }
             }
         }
         GammaNorm::Positions => {

@@ -300,7 +300,9 @@ proptest! {
             .map(|(place, code)| Edit { position: place * length as u32 / 1000, code })
             .collect();
         let mut codes = reference.codes().to_vec();
-        edits.iter().for_each(|edit| codes[edit.position as usize] = edit.code);
+        for edit in &edits {
+            codes[edit.position as usize] = edit.code;
+        }
         let readout = model.spec().readout(None, &["1".into()], None, Reduce::Keep).unwrap();
         let pass = model.as_incremental().unwrap().reference(&reference, &readout).unwrap();
         let mut found = Array3::zeros((1, readout.bins_out(), 1));

@@ -133,6 +133,15 @@ impl<T: Real> FrozenLayer<T> {
         }
     }
 
+    /// The weights of the largest convolution.
+    fn heaviest(&self) -> usize {
+        match self {
+            Self::Conv(conv) => conv.weights.len(),
+            Self::Residual(layers) => layers.iter().map(Self::heaviest).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// Tells convolutions the width of a letter's span before them; returns that after all layers.
     fn tell_letter_spans(layers: &mut [Self], width: usize) -> usize {
         let mut width = width;

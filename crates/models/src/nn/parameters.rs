@@ -15,6 +15,8 @@ pub struct Parameters {
     entries: BTreeMap<String, Entry>,
     device: Device,
     precision: Precision,
+    /// What new ones begin as, instead of where their layers would have them begin.
+    given: Option<Box<Checkpoint>>,
 }
 
 #[derive(Debug)]
@@ -28,7 +30,13 @@ struct Entry {
 impl Parameters {
     /// None yet.
     pub fn new(device: Device, precision: Precision) -> Self {
-        Self { entries: BTreeMap::new(), device, precision }
+        Self { entries: BTreeMap::new(), device, precision, given: None }
+    }
+
+    /// None yet; new ones take their numbers from a checkpoint, out of which they go, so that nothing is in memory
+    /// twice.
+    pub fn given(device: Device, precision: Precision, checkpoint: Checkpoint) -> Self {
+        Self { given: Some(Box::new(checkpoint)), ..Self::new(device, precision) }
     }
 
     /// Where layers put their parameters.
@@ -62,9 +70,24 @@ impl Parameters {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn save(&self) -> Result<Checkpoint, ModelsError> {
+        self.written(|tensor| Ok(crate::Tensor::from_f32(tensor.shape(), &tensor.to_f32()?)))
+    }
+
+    /// All values, exactly, by name.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if the device fails.
+    pub fn save_exactly(&self) -> Result<Checkpoint, ModelsError> {
+        self.written(|tensor| Ok(crate::Tensor::from_f64(tensor.shape(), &tensor.to_f64()?)))
+    }
+
+    fn written(
+        &self,
+        write: impl Fn(&Tensor) -> Result<Option<crate::Tensor>, ModelsError>,
+    ) -> Result<Checkpoint, ModelsError> {
         let mut checkpoint = Checkpoint::new();
         for (name, tensor) in self.all() {
-            if let Some(values) = crate::Tensor::from_f32(tensor.shape(), &tensor.to_f32()?) {
+            if let Some(values) = write(&tensor)? {
                 checkpoint.insert(name, values);
             }
         }
@@ -77,8 +100,7 @@ impl Parameters {
     /// [`ModelsError::MissingTensors`], [`ModelsError::TensorShape`] or [`ModelsError::NonFinite`].
     pub fn load(&self, checkpoint: &Checkpoint) -> Result<(), ModelsError> {
         for (name, tensor) in self.all() {
-            let shape: Vec<Option<usize>> = tensor.shape().iter().copied().map(Some).collect();
-            self.set(name, checkpoint.values(name, &shape)?)?;
+            self.set(name, checkpoint.values(name, &exactly(tensor.shape()))?)?;
         }
         Ok(())
     }
@@ -106,6 +128,35 @@ impl Parameters {
         let entry = self.entries.get(name).ok_or_else(|| unknown(name))?;
         overwrite(&entry.values, values)
     }
+}
+
+impl Parameters {
+    /// What a new parameter begins as.
+    fn begin(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        start: Initializer,
+        seed: Seed,
+    ) -> Result<Var, ModelsError> {
+        let device = self.device.open()?;
+        let given = self.given.as_mut().map(|given| given.take(name, &exactly(shape))).transpose()?;
+        Ok(match (self.precision, given) {
+            (Precision::Single, Some(given)) => Var::from_vec(given.into_f32(), shape, &device)?,
+            (Precision::Double, Some(given)) => Var::from_vec(given.to_f64(), shape, &device)?,
+            (Precision::Single, None) => {
+                Var::from_vec(start.values::<f32>(seed, name, shape)?, shape, &device)?
+            }
+            (Precision::Double, None) => {
+                Var::from_vec(start.values::<f64>(seed, name, shape)?, shape, &device)?
+            }
+        })
+    }
+}
+
+/// A shape with no size left open.
+fn exactly(shape: &[usize]) -> Vec<Option<usize>> {
+    shape.iter().copied().map(Some).collect()
 }
 
 /// What is done to values.
@@ -163,7 +214,8 @@ impl Scope<'_> {
     /// A new trained parameter.
     ///
     /// # Errors
-    /// [`ModelsError::Tensor`] if the name is taken or the device fails.
+    /// [`ModelsError::Tensor`] if the name is taken or the device fails; [`ModelsError::MissingTensors`],
+    /// [`ModelsError::TensorShape`] or [`ModelsError::NonFinite`] if it is not as it should be in what is given.
     pub fn parameter(
         &mut self,
         name: &str,
@@ -195,9 +247,7 @@ impl Scope<'_> {
         trained: bool,
     ) -> Result<&Entry, ModelsError> {
         let name = self.name(name);
-        let start = start.values(self.seed, &name, shape)?;
-        let Parameters { device, precision, .. } = *self.parameters;
-        let values = Var::from_tensor(&Tensor::from_f64(start, shape, precision, device)?.raw)?;
+        let values = self.parameters.begin(&name, shape, start, self.seed)?;
         let tensor = Tensor::of_var(&values);
         let tensor = if trained { tensor.variable() } else { tensor };
         match self.parameters.entries.entry(name) {

@@ -1,7 +1,5 @@
 //! From a pickle's values to the tensors of a state dict.
 
-use std::ops::Range;
-
 use super::SAVE_AGAIN;
 use super::pickle::{Global, Id, Pickle, Value};
 use crate::TensorElement;
@@ -176,8 +174,8 @@ impl TensorView {
         Ok(bytes)
     }
 
-    /// The bytes of the storage that are the tensor, if its values lie there row after row.
-    pub(super) fn contiguous(&self) -> Result<Option<Range<usize>>, String> {
+    /// The byte of the storage at which the tensor begins, if its values lie there row after row.
+    pub(super) fn contiguous(&self) -> Result<Option<usize>, String> {
         let outside = || format!("of shape {:?} reaches beyond its storage", self.shape);
         let mut stride = 1_usize;
         for (size, found) in self.shape.iter().zip(&self.strides).rev() {
@@ -187,8 +185,8 @@ impl TensorView {
             stride = stride.checked_mul(*size).ok_or_else(outside)?;
         }
         let end = self.offset.checked_add(stride).filter(|end| *end <= self.storage.count);
-        let (width, end) = (self.storage.element.width(), end.ok_or_else(outside)?);
-        Ok(Some(self.offset * width..end * width))
+        end.ok_or_else(outside)?;
+        Ok(Some(self.offset * self.storage.element.width()))
     }
 
     /// The largest place that the view reaches.

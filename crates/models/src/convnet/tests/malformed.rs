@@ -185,7 +185,7 @@ fn prefixes_and_other_names() {
     for names in
         [map(&[("trunk.0", "a"), ("last", "c.weight")]), map(&[("a", "trunk.0"), ("c.weight", "last")])]
     {
-        let (net, report) = ConvNet::named(&config, &renamed, &names, Precision::Single).unwrap();
+        let (net, report) = ConvNet::named(&config, renamed.clone(), &names, Precision::Single).unwrap();
         assert_eq!(report, LoadReport::default());
         let (expected, _) = ConvNet::from_checkpoint(&config, &sound).unwrap();
         assert_eq!(net.weights().unwrap(), expected.weights().unwrap());

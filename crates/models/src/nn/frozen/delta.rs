@@ -31,9 +31,11 @@ use reference::{Kept, read_reference};
 /// The values of all mutants of a tile after the layer where they are most, about: what a cache holds.
 const TILE_VALUES: usize = 1 << 19;
 /// The mutants of a tile.
-const TILE: std::ops::RangeInclusive<usize> = 4..=64;
+const TILE: std::ops::RangeInclusive<usize> = 4..=96;
 /// The values of all mutants that come together before the layers that see whole sequences.
 const GROUP_VALUES: usize = 1 << 24;
+/// Their values after any of those layers.
+const GROUP_FEATURES: usize = 1 << 21;
 
 /// A letter that a mutant has in place of the reference's, as channels: the new one, if it is known.
 pub(crate) type Letter = (u32, Option<u8>);
@@ -101,8 +103,9 @@ impl<T: Real + Default> DeltaPass<'_, T> {
         (0..mutants.len()).filter(|&mutant| mutants[mutant].is_empty()).for_each(|mutant| put(mutant, &zero));
         for same_width in order.chunk_by(|&a, &b| span(a).1 == span(b).1) {
             let (most, last) = self.most_values(span(same_width[0]).1);
-            let tile = (TILE_VALUES / most.max(1)).clamp(*TILE.start(), *TILE.end());
-            let group = (GROUP_VALUES / last.max(1)).max(tile).next_multiple_of(tile);
+            let tile = (self.tile_values() / most.max(1)).clamp(*TILE.start(), *TILE.end());
+            let group = (GROUP_VALUES / last.max(1)).min(GROUP_FEATURES / self.most_features());
+            let group = group.max(tile).next_multiple_of(tile);
             for group in same_width.chunks(group) {
                 let differences = self.group(mutants, group, tile)?;
                 let rows = differences.chunks_exact(self.output.len().max(1));
@@ -163,6 +166,18 @@ impl<T: Real + Default> DeltaPass<'_, T> {
             }
         }
         changes
+    }
+
+    /// The values of a tile. Weights that no cache holds are read anew for each, so that there must be enough of them.
+    fn tile_values(&self) -> usize {
+        let weights = self.layers[..self.together].iter().map(|layer| layer.heaviest());
+        TILE_VALUES.max(weights.max().unwrap_or(0) / 2)
+    }
+
+    /// The most values of a mutant between the layers that see whole sequences; at least 1.
+    fn most_features(&self) -> usize {
+        let outputs = self.layers[self.together..].iter().map(|layer| layer.span(1, 0).1);
+        outputs.max().unwrap_or(0).max(self.output.len()).max(1)
     }
 
     /// The most values of a mutant after any layer of those that see spans, and those after the last.

@@ -1,5 +1,8 @@
+use std::ops::Range;
+
 use candle_core::bail;
-use faer::Accum;
+use faer::prelude::ReborrowMut;
+use faer::{Accum, MatMut, MatRef};
 use rayon::prelude::*;
 
 use super::super::FrozenLayer;
@@ -13,6 +16,8 @@ use crate::nn::tensor::{RawResult, Tensor, with_values};
 const OUTPUTS: usize = 256;
 /// The positions whose weights are laid out at a time: those of a channel share a cache line.
 const POSITIONS: usize = 16;
+/// The channels whose weights are turned at a time: they fill cache lines.
+const CHANNELS: usize = 16;
 
 impl<T: Real + Default> Changes<T> {
     /// Features of whole sequences from the spans of many tiles.
@@ -65,26 +70,15 @@ pub(super) fn flat_linear<T: Real + Default>(
     }
     let spans =
         Spans { tiles, starts: tiles.iter().flat_map(|tile| tile.starts.clone()).collect(), width, channels };
-    let chunks: Vec<std::ops::Range<usize>> =
-        (0..outputs).step_by(OUTPUTS).map(|first| first..(first + OUTPUTS).min(outputs)).collect();
-    let parts: Vec<Vec<T>> = with_values::<T, _>(&weight.raw, |weight| {
-        let part = |chunk: &std::ops::Range<usize>| {
-            let weight = &weight[chunk.start * rows * channels..chunk.end * rows * channels];
-            spans.linear(Weights { values: weight, rows, channels, by_channel }, chunk.len())
-        };
-        chunks.par_iter().map(part).collect::<RawResult<Vec<_>>>()
-    })??;
     let mut features = Changes::features(spans.starts.len(), outputs);
-    for (chunk, part) in chunks.iter().zip(&parts) {
-        let rows = features.values.chunks_exact_mut(outputs.max(1));
-        for (row, part) in rows.zip(part.chunks_exact(chunk.len())) {
-            row[chunk.clone()].copy_from_slice(part);
-        }
-    }
+    with_values::<T, _>(&weight.raw, |values| {
+        let weights = Weights { values, rows, channels, by_channel };
+        spans.linear(weights, matrix_mut(&mut features.values, outputs)?)
+    })??;
     Ok(features)
 }
 
-/// Some outputs' weights of all positions and channels.
+/// The weights of all outputs, positions and channels.
 #[derive(Clone, Copy)]
 struct Weights<'a, T> {
     values: &'a [T],
@@ -93,18 +87,47 @@ struct Weights<'a, T> {
     by_channel: bool,
 }
 
-impl<T: Real> Weights<'_, T> {
+impl<'a, T: Real> Weights<'a, T> {
+    /// Those of some outputs.
+    fn of(self, outputs: Range<usize>) -> Self {
+        let features = self.rows * self.channels;
+        Self { values: &self.values[outputs.start * features..outputs.end * features], ..self }
+    }
+
     /// Those of some positions, as (positions, outputs, channels).
-    fn lay_out(&self, positions: std::ops::Range<usize>, packed: &mut Vec<T>) {
-        let (features, count) = (self.rows * self.channels, positions.len());
-        let size = self.values.len() / features.max(1) * self.channels;
-        packed.resize(count * size, T::zero());
-        for (output, weights) in self.values.chunks_exact(features.max(1)).enumerate() {
-            for (channel, weights) in weights.chunks_exact(self.rows).enumerate() {
-                for (i, weight) in weights[positions.clone()].iter().enumerate() {
-                    packed[i * size + output * self.channels + channel] = *weight;
+    fn lay_out(&self, positions: &Range<usize>, packed: &mut Vec<T>) {
+        let features = (self.rows * self.channels).max(1);
+        let size = self.values.len() / features * self.channels;
+        packed.resize(positions.len() * size, T::zero());
+        let mut turned = [[T::zero(); CHANNELS]; POSITIONS];
+        for (output, weights) in self.values.chunks_exact(features).enumerate() {
+            for (block, weights) in weights.chunks(CHANNELS * self.rows).enumerate() {
+                let count = weights.len() / self.rows;
+                for (channel, weights) in weights.chunks_exact(self.rows).enumerate() {
+                    for (row, weight) in turned.iter_mut().zip(&weights[positions.clone()]) {
+                        row[channel] = *weight;
+                    }
+                }
+                let first = output * self.channels + block * CHANNELS;
+                for (row, packed) in turned.iter().zip(packed.chunks_exact_mut(size)) {
+                    packed[first..first + count].copy_from_slice(&row[..count]);
                 }
             }
+        }
+    }
+
+    /// Those of a position, (outputs, channels); of the laid out ones, where they are not so already.
+    fn at<'b>(&self, position: usize, packed: &'b [T], place: usize) -> RawResult<MatRef<'b, T>>
+    where
+        'a: 'b,
+    {
+        let features = self.rows * self.channels;
+        let outputs = self.values.len().checked_div(features).unwrap_or(0);
+        if self.by_channel {
+            let size = outputs * self.channels;
+            matrix(&packed[place * size..][..size], self.channels)
+        } else {
+            strided(&self.values[position * self.channels..], outputs, self.channels, features)
         }
     }
 }
@@ -118,36 +141,37 @@ struct Spans<'a, T> {
 }
 
 impl<T: Real + Default> Spans<'_, T> {
-    /// (mutants, outputs).
-    fn linear(&self, weights: Weights<'_, T>, outputs: usize) -> RawResult<Vec<T>> {
-        let mut out = vec![T::zero(); self.starts.len() * outputs];
+    /// To (mutants, outputs), which begin as zeros.
+    fn linear(&self, weights: Weights<'_, T>, mut out: MatMut<'_, T>) -> RawResult<()> {
         let place = |position: isize| position.clamp(0, weights.rows as isize) as usize;
         let first = place(self.starts.first().copied().unwrap_or(0));
         let end = place(self.starts.last().map_or(0, |start| start + self.width as isize));
-        let (mut packed, mut seen) = (Vec::new(), Vec::new());
+        let mut seen: Vec<(Range<usize>, Vec<T>)> = Vec::new();
+        seen.resize_with(POSITIONS, Default::default);
         for block in (first..end).step_by(POSITIONS) {
             let block = block..(block + POSITIONS).min(end);
-            if weights.by_channel {
-                weights.lay_out(block.clone(), &mut packed);
+            for (position, (mutants, seen)) in block.clone().zip(&mut seen) {
+                *mutants = self.gather(position, seen);
             }
-            for position in block.clone() {
-                let mutants = self.gather(position, &mut seen);
-                let weights = if weights.by_channel {
-                    let size = outputs * self.channels;
-                    matrix(&packed[(position - block.start) * size..][..size], self.channels)?
-                } else {
-                    let features = weights.rows * self.channels;
-                    strided(&weights.values[position * self.channels..], outputs, self.channels, features)?
-                };
-                let out = matrix_mut(&mut out[mutants.start * outputs..mutants.end * outputs], outputs)?;
-                block_product(matrix(&seen, self.channels)?, weights.transpose(), Accum::Add, out);
-            }
+            let parts = out.rb_mut().par_col_chunks_mut(OUTPUTS).enumerate();
+            parts.try_for_each_init(Vec::new, |packed, (part, mut out)| {
+                let weights = weights.of(part * OUTPUTS..part * OUTPUTS + out.ncols());
+                if weights.by_channel {
+                    weights.lay_out(&block, packed);
+                }
+                for (place, (mutants, seen)) in seen[..block.len()].iter().enumerate() {
+                    let weights = weights.at(block.start + place, packed, place)?;
+                    let out = out.rb_mut().subrows_mut(mutants.start, mutants.len());
+                    block_product(matrix(seen, self.channels)?, weights.transpose(), Accum::Add, out);
+                }
+                Ok::<(), candle_core::Error>(())
+            })?;
         }
-        Ok(out)
+        Ok(())
     }
 
     /// The changes at a position of the mutants whose spans hold it, which lie side by side.
-    fn gather(&self, position: usize, seen: &mut Vec<T>) -> std::ops::Range<usize> {
+    fn gather(&self, position: usize, seen: &mut Vec<T>) -> Range<usize> {
         let position = position as isize;
         let first = self.starts.partition_point(|start| start + self.width as isize <= position);
         let end = self.starts.partition_point(|start| *start <= position);
