@@ -237,8 +237,8 @@ impl Observed {
     fn find(folder: &Path, window: &Window, head: &HeadSpec) -> anyhow::Result<Vec<f64>> {
         let width = head.bins * head.bin_width.map_or(0, std::num::NonZeroUsize::get);
         let before = match window.strand() {
-            Strand::Reverse => window.width() as usize - head.first_bin - width,
-            _ => head.first_bin,
+            Strand::Reverse => (window.width() as usize).saturating_sub(head.first_bin + width),
+            Strand::Forward => head.first_bin,
         };
         let start = window.start() + before as i64;
         let end = start + width as i64;
