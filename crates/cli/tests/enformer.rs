@@ -106,7 +106,7 @@ fn variants_are_scored_through_the_model() {
     assert!(lines.next().unwrap().contains("ref_heart\talt_heart\tdiff_heart"), "{scores}");
     assert_eq!(lines.count(), 1, "{scores}");
     bench
-        .ok("effect saturate --model model --fasta long.fa --region chr1:90-100 --span 30..34 --out-dir out");
+        .ok("effect saturate --model model --fasta long.fa --region chr1:90-100 --tracks heart --span 30..34 --out-dir out");
     assert_eq!(bench.read("out/deltas_custom_windows.tsv").lines().count(), 1 + 64);
 }
 

@@ -1,4 +1,5 @@
-//! Models of sequences: linear probes, networks, Enformer and denoisers of k-mers, the training loop, checkpoints and devices.
+//! Models of sequences: linear probes, networks, Enformer and denoisers of k-mers, the training loop, checkpoints and
+//! devices.
 //!
 //! A [`Checkpoint`] holds named tensors of a `.safetensors` file or a PyTorch state dict. [`load_model`] makes
 //! a model of one; a [`LinearProbe`] is also made by [`train_probe`]. Every model is a

@@ -108,7 +108,8 @@ const ENFORMER: &str = "enformer";
 /// Loads the model of a path.
 ///
 /// A `.safetensors` or PyTorch file, told by content, is a [`LinearProbe`]. A folder holds `config.json`, whose
-/// `model_type` says what it is (`probe`, `convnet`, `enformer` or `vae`), and `model.safetensors` or `pytorch_model.bin`.
+/// `model_type` says what it is (`probe`, `convnet`, `enformer` or `vae`), and `model.safetensors` or
+/// `pytorch_model.bin`.
 ///
 /// # Errors
 /// [`ModelsError::Io`] or [`ModelsError::Format`] for files that cannot be read, [`ModelsError::ModelType`] for
