@@ -4,7 +4,7 @@ use faer::Accum;
 
 use crate::nn::Real;
 use crate::nn::conv::Taps;
-use crate::nn::matrix::{block_product, matrix, matrix_mut};
+use crate::nn::matrix::{block_product, matrix, matrix_mut, steady_block_product};
 use crate::nn::tensor::RawResult;
 
 /// Of the products of numbers that taps take, so large a share may be left, with the work at both ends.
@@ -127,7 +127,7 @@ impl<T: Real + Default> Bilinear<T> {
         for ((x, weights), out) in
             points.zip(self.weights.chunks_exact((inputs * outputs).max(1))).zip(products)
         {
-            block_product(
+            steady_block_product(
                 matrix(x, inputs)?,
                 matrix(weights, outputs)?,
                 Accum::Replace,

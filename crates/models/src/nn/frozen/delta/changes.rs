@@ -4,7 +4,7 @@ use super::reference::Kept;
 use crate::nn::Real;
 use crate::nn::activation::Activation;
 use crate::nn::frozen::FrozenLayer;
-use crate::nn::matrix::{matrix, matrix_mut, product};
+use crate::nn::matrix::{matrix, matrix_mut, steady_product};
 use crate::nn::softmax::softmax_rows;
 use crate::nn::tensor::{RawResult, Tensor, with_values};
 use crate::nn::vector::vectorised;
@@ -206,7 +206,7 @@ impl<T: Real + Default> Changes<T> {
         next.resize(self.width * self.n() * outputs, T::zero());
         with_values::<T, _>(&weight.raw, |weight| {
             let (x, weight) = (matrix(&self.values, inputs)?, matrix(weight, inputs)?);
-            product(x, weight.transpose(), faer::Accum::Replace, matrix_mut(next, outputs)?);
+            steady_product(x, weight.transpose(), faer::Accum::Replace, matrix_mut(next, outputs)?);
             Ok::<(), candle_core::Error>(())
         })??;
         let width = self.width;

@@ -7,7 +7,7 @@ use super::bilinear::Bilinear;
 use super::changes::{Changes, Scratch};
 use super::reference::Kept;
 use crate::nn::Real;
-use crate::nn::matrix::{block_product, matrix, matrix_mut};
+use crate::nn::matrix::{matrix, matrix_mut, steady_block_product};
 use crate::nn::tensor::RawResult;
 
 /// The width and the channels of a span after a layer, where the sequence is long enough.
@@ -71,7 +71,7 @@ impl<T: Real + Default> Changes<T> {
             for group in 0..taps.groups {
                 let weights = weights.subrows((group * taps.count + tap) * inputs, inputs);
                 let out = out.rb_mut().subcols_mut(group * outputs, outputs);
-                block_product(x.subcols(group * inputs, inputs), weights, Accum::Add, out);
+                steady_block_product(x.subcols(group * inputs, inputs), weights, Accum::Add, out);
             }
         }
         let first = first + rows.start as isize;
@@ -141,7 +141,7 @@ impl<T: Real + Default> Changes<T> {
             for group in 0..taps.groups {
                 let weights = weights.subrows((group * taps.count + tap) * inputs, inputs);
                 let out = out.rb_mut().subcols_mut(group * outputs, outputs);
-                block_product(x.subcols(group * inputs, inputs), weights, Accum::Replace, out);
+                steady_block_product(x.subcols(group * inputs, inputs), weights, Accum::Replace, out);
             }
             for (&(mutant, place), row) in seen.iter().zip(products.chunks_exact(taps.outputs.max(1))) {
                 let sum = &mut next[(place * n + mutant) * taps.outputs..][..taps.outputs];

@@ -9,7 +9,7 @@ use super::super::FrozenLayer;
 use super::changes::Changes;
 use super::reference::Kept;
 use crate::nn::Real;
-use crate::nn::matrix::{block_product, matrix, matrix_mut, strided};
+use crate::nn::matrix::{matrix, matrix_mut, steady_block_product, strided};
 use crate::nn::tensor::{RawResult, Tensor, with_values};
 
 /// The outputs that one thread works on at a time.
@@ -162,7 +162,7 @@ impl<T: Real + Default> Spans<'_, T> {
                 for (place, (mutants, seen)) in seen[..block.len()].iter().enumerate() {
                     let weights = weights.at(block.start + place, packed, place)?;
                     let out = out.rb_mut().subrows_mut(mutants.start, mutants.len());
-                    block_product(matrix(seen, self.channels)?, weights.transpose(), Accum::Add, out);
+                    steady_block_product(matrix(seen, self.channels)?, weights.transpose(), Accum::Add, out);
                 }
                 Ok::<(), candle_core::Error>(())
             })?;
