@@ -1,8 +1,9 @@
-//! Every substitution of one sequence through networks of convolutions.
+//! Every substitution of one sequence through networks of convolutions, and its DeepLIFT attribution.
 //!
 //! `cargo bench -p benchmarks --bench ism_conv -- prepare NETWORK FOLDER` writes a network (`basset`, `beluga` or
-//! `bpnet`) with He's random weights and a sequence; `run FOLDER` computes all changes, prints the CPU seconds of a first
-//! run and a second, and writes `ours.npy`. Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
+//! `bpnet`) with He's random weights, a sequence and 20 shuffles of it; `run FOLDER` computes all changes and `attribute
+//! FOLDER` the contributions beside the shuffles to the last head's first track; both print the CPU seconds of a first run
+//! and a second, and write `ours.npy` or `ours-attribution.npy`. Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
 
 #![expect(clippy::print_stdout, reason = "the times are the benchmark's result")]
 
@@ -12,8 +13,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use benchmarks::cpu_seconds;
-use cistron_core::{Alphabet, AtomicFile, Seed, Sequence};
-use cistron_encode::{Edit, ElementType, Mutant, NpyWriter, Reduce, SequenceModel, random_sequences};
+use cistron_core::{Alphabet, AtomicFile, Run, Seed, Sequence};
+use cistron_effects::{AttributionMethod, AttributionOptions, AttributionReferences, Attributor};
+use cistron_encode::{
+    Edit, ElementType, Mutant, NpyWriter, Reduce, SequenceBatch, SequenceModel, dinucleotide_shuffle,
+    random_sequences,
+};
 use cistron_models::{Checkpoint, ConvNet, ConvNetConfig, HeadActivation, Tensor};
 use ndarray::Array3;
 
@@ -25,6 +30,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The letters of the sequence.
 const LENGTH: usize = 2000;
+/// The shuffles that it is compared with.
+const REFERENCES: u64 = 20;
 
 fn main() -> Result<()> {
     // Cargo adds `--bench` to what the user gave.
@@ -33,6 +40,7 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["prepare", network, folder] => prepare(network, Path::new(folder)),
         ["run", folder] => run(Path::new(folder)),
+        ["attribute", folder] => attribute(Path::new(folder)),
         _ => {
             println!("skipped: no task was given");
             Ok(())
@@ -56,7 +64,14 @@ fn prepare(network: &str, folder: &Path) -> Result<()> {
     let batch = random_sequences(&Alphabet::dna(), 1, LENGTH, &[], Seed::new(1))?;
     let letters: String =
         batch.codes().iter().map(|code| char::from(Alphabet::dna().letter(*code))).collect();
+    let sequence = Sequence::parse(&Alphabet::dna(), &letters)?;
     fs::write(folder.join("sequence.txt"), letters)?;
+    let shuffled = (0..REFERENCES)
+        .map(|i| {
+            Ok(format!("{}\n", dinucleotide_shuffle(&sequence, &mut Seed::new(2).stream("reference", i))?))
+        })
+        .collect::<Result<String>>()?;
+    fs::write(folder.join("references.txt"), shuffled)?;
     Ok(fs::write(folder.join("positions.txt"), format!("{} {}\n", positions.start, positions.end))?)
 }
 
@@ -89,6 +104,34 @@ fn run(folder: &Path) -> Result<()> {
     let file = AtomicFile::create(folder.join("ours.npy"))?;
     let mut array = NpyWriter::new(file, ElementType::Float32, &[mutants, bins * tracks])?;
     array.write(changes.as_slice().ok_or("changes do not lie in order")?)?;
+    Ok(array.finish()?.commit()?)
+}
+
+fn attribute(folder: &Path) -> Result<()> {
+    let (net, _) = ConvNet::load(folder)?;
+    let read = |name: &str| {
+        let text = fs::read_to_string(folder.join(name))?;
+        let parse = |line: &str| Ok(Sequence::parse(&Alphabet::dna(), line)?);
+        text.lines().map(parse).collect::<Result<Vec<Sequence>>>()
+    };
+    let (sequence, references) = (read("sequence.txt")?, read("references.txt")?);
+    let head = net.spec().heads.last().map(|head| head.name.to_string());
+    let options = AttributionOptions {
+        method: AttributionMethod::DeepLift,
+        readout: Some(net.spec().readout(head.as_deref(), &["0".to_owned()], None, Reduce::Mean)?),
+        references: AttributionReferences::Given(SequenceBatch::from_sequences(&references)?),
+        ..AttributionOptions::default()
+    };
+    let attributor = Attributor::new(&net, options)?;
+    let mut contributions = Array3::zeros((0, 0, 0));
+    for name in ["first", "warm"] {
+        let start = cpu_seconds();
+        contributions = attributor.attribute(&sequence, Run::default())?.contributions();
+        println!("case {name}: {}", cpu_seconds() - start);
+    }
+    let file = AtomicFile::create(folder.join("ours-attribution.npy"))?;
+    let mut array = NpyWriter::new(file, ElementType::Float32, &[LENGTH, 4])?;
+    array.write(contributions.as_slice().ok_or("contributions do not lie in order")?)?;
     Ok(array.finish()?.commit()?)
 }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use cistron::effects::{Engine, IndelMode, SaturationOptions, SaturationPlan, VariantOptions, VariantScorer};
+use cistron::effects::{
+    Engine, IndelMode, OnMismatch, SaturationOptions, SaturationPlan, VariantOptions, VariantScorer,
+};
 use cistron::encode::{NpzReader, Readout, Reduce, SequenceBatch, SequenceModel};
 use cistron::genome::{Genome, vcf};
 use cistron::models::{ConvNet, Precision, load_model};
@@ -286,6 +288,40 @@ fn variants_score_as_the_peer_does() {
             }
         }
         assert_eq!(seen, expected.len() * 2 * 9, "every number of every row");
+    }
+}
+
+/// In windows that variants share, the exact engine says what two predictions say, and of each variant the same
+/// whatever else is asked for.
+#[test]
+fn shared_windows_score_as_two_predictions() {
+    let Some(folder) = golden("variant-effects") else { return };
+    let genome = Genome::read(folder.join("probe/mini.fa"), 1 << 20).unwrap();
+    let records = vcf::Reader::open(folder.join("variants/variants.vcf")).unwrap();
+    let rows: Vec<VariantRow> =
+        records.flat_map(|record| record.unwrap().rows().collect::<Vec<_>>()).collect();
+    for (precision, tolerance) in PRECISIONS {
+        let net = net(&folder.join("conv"), "netA", precision);
+        let score = |engine, rows: &[VariantRow]| {
+            let options = VariantOptions {
+                engine,
+                share: 48,
+                indel: IndelMode::Both,
+                on_mismatch: OnMismatch::Skip,
+                ..VariantOptions::default()
+            };
+            VariantScorer::new(&genome, &[&net], options).unwrap().score(rows, Run::default()).unwrap()
+        };
+        let (exact, predicted) = (score(Engine::Delta, &rows), score(Engine::BlackBox, &rows));
+        for ((row, exact), predicted) in rows.iter().zip(&exact).zip(&predicted) {
+            assert_close(&exact.numbers, &predicted.numbers, tolerance, &format!("{row:?}"));
+            assert_eq!(
+                score(Engine::Delta, std::slice::from_ref(row)),
+                std::slice::from_ref(exact),
+                "{row:?}"
+            );
+        }
+        assert!(exact.iter().filter(|score| !score.numbers.is_empty()).count() > 8);
     }
 }
 

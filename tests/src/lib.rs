@@ -48,6 +48,7 @@ fn inside(variable: &str, relative: &str) -> Option<PathBuf> {
 /// The programs in the README and the book compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/src/guide/attributions.md")]
 #[doc = include_str!("../../docs/src/guide/denoising.md")]
 #[doc = include_str!("../../docs/src/guide/enformer.md")]
 #[doc = include_str!("../../docs/src/guide/families.md")]

@@ -26,6 +26,11 @@ fn every_command_explains_itself_with_an_example() {
         "probe train",
         "probe predict",
         "effect saturate",
+        "effect attribute",
+        "effect marginalize",
+        "effect ablate",
+        "effect space",
+        "effect design",
         "effect compare",
         "effect variants",
         "merge",
@@ -231,6 +236,21 @@ fn what_a_run_was_stands_beside_its_results() {
     assert_eq!(record["warnings"], serde_json::json!([]));
 }
 
+/// Each of 48 windows holds each word with a chance of 0.8, whatever way the network is asked.
+fn the_network_found_both_words(section: &str) {
+    let counts = |row: &str| -> Vec<usize> {
+        let start = section.find(row).unwrap() + row.len();
+        let row = section[start..].split("</tr>").next().unwrap();
+        row.split("<td>").skip(1).map(|cell| cell.trim_end_matches("</td>").parse().unwrap()).collect()
+    };
+    for word in ["TGACTCA", "CACGTG"] {
+        let counts = counts(&format!("<tr><td><code>{word}</code></td>"));
+        assert!(counts.len() == 2 && counts.iter().all(|n| (32..=46).contains(n)), "{word}: {counts:?}");
+    }
+    assert!(counts("random words</td>").iter().all(|n| *n <= 1), "{section}");
+    assert_eq!(section.matches("<svg ").count(), 3);
+}
+
 #[test]
 fn the_demo_finds_what_it_planted() {
     let bench = Bench::new();
@@ -240,7 +260,8 @@ fn the_demo_finds_what_it_planted() {
     assert!(strongest.iter().any(|line| line.contains("in <code>CACGTG</code>")), "{strongest:?}");
     assert!(strongest.iter().any(|line| line.contains("in <code>TGACTCA</code>")), "{strongest:?}");
     let (models, reads) = report.split_at(report.find("Reads that correct one another").unwrap());
-    let syntax = &models[models.find("What a black box reads").unwrap()..];
+    let (models, syntax) = models.split_at(models.find("What a black box reads").unwrap());
+    the_network_found_both_words(&models[models.find("What a network reads").unwrap()..]);
     let n = |row: &str| -> usize {
         let start = syntax.find(row).unwrap() + row.len();
         syntax[start..].split(['<', ' ']).next().unwrap().parse().unwrap()

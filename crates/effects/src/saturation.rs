@@ -17,6 +17,7 @@ pub use sequences::Sequences;
 
 use crate::EffectError;
 use engine::Evaluator;
+pub(crate) use engine::output_names;
 
 /// A plan aims at about this many numbers in a block of an exact engine: 2 MiB of f64.
 const CELLS_OF_A_BLOCK: usize = 1 << 18;

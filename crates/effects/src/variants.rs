@@ -6,6 +6,7 @@ mod mismatch;
 mod options;
 mod pairs;
 mod scorer;
+mod share;
 mod statistic;
 mod views;
 
@@ -14,3 +15,5 @@ pub use mismatch::{OnMismatch, ResolvedVariant};
 pub use options::{EnsembleOrder, IndelMode, VariantOptions};
 pub use scorer::{VariantScore, VariantScorer};
 pub use statistic::Statistic;
+
+pub(crate) use pairs::mirrored;

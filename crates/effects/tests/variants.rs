@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use cistron_core::{Alphabet, Run, VariantRow};
 use cistron_effects::{
-    EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions, VariantScore, VariantScorer,
+    Engine, EnsembleOrder, IndelMode, OnMismatch, Statistic, VariantOptions, VariantScore, VariantScorer,
 };
 use cistron_encode::{FnModel, HeadSpec, ModelError, ModelSpec, SequenceBatch, SequenceModel};
 use ndarray::Array3;
@@ -246,6 +246,28 @@ fn another_allele_is_an_error_or_what_was_asked_for() {
     assert_eq!(swap[0].numbers, right[0].numbers);
 }
 
+/// A score in a shared window is that of the window moved to where the grid has it.
+#[test]
+fn variants_share_the_windows_of_a_grid() {
+    let rows = rows();
+    for share in [1, 2, 7, 20] {
+        let options = |shifts: Vec<i32>, share| VariantOptions {
+            shifts,
+            share,
+            indel: IndelMode::Both,
+            ..VariantOptions::default()
+        };
+        for (row, start) in rows.iter().zip([89_i32, 59, 69, 2]) {
+            let middle = start / share * share + share / 2;
+            for shift in [0, 4] {
+                let shared = score(options(vec![shift], share as u32), &[row]);
+                let alone = score(options(vec![shift + middle - start], 1), &[row]);
+                assert_eq!(shared, alone, "{row}, {share} bases");
+            }
+        }
+    }
+}
+
 #[test]
 fn options_are_checked() {
     let base = VariantOptions::default;
@@ -257,6 +279,12 @@ fn options_are_checked() {
             VariantOptions { shifts: vec![0, 21], ..base() },
             "shift is 21, expected one that leaves the variant",
         ),
+        (
+            VariantOptions { share: 0, ..base() },
+            "number of bases that share a window is 0, expected at least 1",
+        ),
+        (VariantOptions { share: 50, ..base() }, "number of bases that share a window is 50"),
+        (VariantOptions { engine: Engine::Delta, ..base() }, "engine is `delta`, expected `auto`"),
         (VariantOptions { batch: 0, ..base() }, "size of a batch is 0"),
         (VariantOptions { pseudocount: 0.0, ..base() }, "pseudocount is 0, expected a number above 0"),
     ] {

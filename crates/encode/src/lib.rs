@@ -31,8 +31,8 @@ pub use edit::{
 };
 pub use error::EncodeError;
 pub use model::{
-    Edit, FnModel, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Mutant, Readout, Reduce,
-    ReferencePass, SequenceModel,
+    DeepLiftModel, Edit, FnModel, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec,
+    Multipliers, Mutant, Readout, Reduce, ReferencePass, SequenceModel,
 };
 pub use one_hot::{Fill, Layout};
 pub use random::random_sequences;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cistron_core::{Alphabet, Sequence};
-use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis, s};
+use ndarray::{Array1, Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis, s};
 
 use crate::{Fill, SequenceBatch};
 
@@ -260,6 +260,11 @@ pub trait SequenceModel: Send + Sync {
     fn as_incremental(&self) -> Option<&dyn IncrementalModel> {
         None
     }
+
+    /// The model with DeepLIFT's multipliers, if it has them.
+    fn as_deep_lift(&self) -> Option<&dyn DeepLiftModel> {
+        None
+    }
 }
 
 /// A model that can differentiate its readout by its input.
@@ -273,6 +278,51 @@ pub trait GradientModel: SequenceModel {
         one_hot: ArrayView3<'_, f32>,
         readout: &Readout,
     ) -> Result<Array3<f32>, ModelError>;
+
+    /// The same gradient before it is rounded to single precision; a model that computes in it has no other.
+    ///
+    /// # Errors
+    /// As [`input_gradient`](Self::input_gradient).
+    fn input_gradient_f64(
+        &self,
+        one_hot: ArrayView3<'_, f32>,
+        readout: &Readout,
+    ) -> Result<Array3<f64>, ModelError> {
+        Ok(self.input_gradient(one_hot, readout)?.mapv(f64::from))
+    }
+}
+
+/// A model that can say what each difference between a sequence and a reference does to its readout (DeepLIFT).
+///
+/// Linear layers take multipliers back as gradients; a function of one number takes the slope of its chord between
+/// reference and sequence (the rescale rule). The products of multipliers and differences sum to the difference of the
+/// outputs, up to rounding.
+///
+/// Source: Shrikumar et al. 2017, arXiv:1704.02685.
+pub trait DeepLiftModel: SequenceModel {
+    /// The multipliers of the sum of a readout, for a sequence `(L, A)` beside each of its references `(R, L, A)`, both
+    /// as one-hot numbers; rows of zeros and mixtures of letters are fine.
+    ///
+    /// # Errors
+    /// As [`SequenceModel::predict`], also for references of another length.
+    fn multipliers(
+        &self,
+        sequence: ArrayView2<'_, f32>,
+        references: ArrayView3<'_, f32>,
+        readout: &Readout,
+    ) -> Result<Multipliers, ModelError>;
+}
+
+/// What each difference between a sequence and its references does to an output.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "plain data, made by every implementer of DeepLiftModel")]
+pub struct Multipliers {
+    /// `(R, L, A)`: output per number of the input.
+    pub multipliers: Array3<f64>,
+    /// The sum of the readout for the sequence.
+    pub output: f64,
+    /// `(R)`: the same for each reference.
+    pub references: Array1<f64>,
 }
 
 /// A model that scores point edits of a reference exactly and for less than a prediction.

@@ -94,13 +94,14 @@ impl Checkpoint {
         let path = path.as_ref();
         let content = match bytes {
             [] => Err("the file is empty, expected a safetensors or PyTorch file".to_owned()),
-            [b'P', b'K', 3, 4, ..] => torch::read_zip(bytes),
-            [0x80, 2, ..] => torch::read_legacy(bytes),
+            // Before the others: a header of 640 bytes begins as a pickle does.
             _ if safetensors::begins(bytes) => {
                 let mut rest = bytes;
                 let checkpoint = safetensors::read(&mut rest, bytes.len() as u64, path)?;
                 return Ok(Self { path: path.to_path_buf(), ..checkpoint });
             }
+            [b'P', b'K', 3, 4, ..] => torch::read_zip(bytes),
+            [0x80, 2, ..] => torch::read_legacy(bytes),
             _ => Err(format!("found a file that begins with {}, {EXPECTED}", begin(bytes))),
         };
         let content = content.map_err(|problem| ModelsError::format(path, problem))?;

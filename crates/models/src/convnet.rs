@@ -5,8 +5,8 @@ use std::path::Path;
 
 use cistron_core::{AtomicFile, Seed};
 use cistron_encode::{
-    Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce, SequenceBatch,
-    SequenceModel,
+    DeepLiftModel, Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce,
+    SequenceBatch, SequenceModel,
 };
 use ndarray::{Array3, ArrayView3};
 
@@ -17,6 +17,7 @@ mod config;
 mod freeze;
 mod gradient;
 mod incremental;
+mod multipliers;
 mod network;
 mod parse;
 mod published;
@@ -142,10 +143,18 @@ impl ConvNet {
     /// [`ModelsError::Io`], [`ModelsError::Format`] for files that are not what they should be, and as
     /// [`from_checkpoint`](Self::from_checkpoint).
     pub fn load(folder: impl AsRef<Path>) -> Result<(Self, LoadReport), ModelsError> {
-        Self::load_with(folder.as_ref(), Precision::Single)
+        Self::load_with_precision(folder, Precision::Single)
     }
 
-    fn load_with(folder: &Path, precision: Precision) -> Result<(Self, LoadReport), ModelsError> {
+    /// The same, computed in another precision, in which it also keeps its weights.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with_precision(
+        folder: impl AsRef<Path>,
+        precision: Precision,
+    ) -> Result<(Self, LoadReport), ModelsError> {
+        let folder = folder.as_ref();
         let path = folder.join("config.json");
         let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
         let config = ConvNetConfig::from_json(&text)
@@ -328,6 +337,10 @@ impl SequenceModel for ConvNet {
     fn as_incremental(&self) -> Option<&dyn IncrementalModel> {
         Some(self)
     }
+
+    fn as_deep_lift(&self) -> Option<&dyn DeepLiftModel> {
+        Some(self)
+    }
 }
 
 impl GradientModel for ConvNet {
@@ -336,11 +349,16 @@ impl GradientModel for ConvNet {
         one_hot: ArrayView3<'_, f32>,
         readout: &Readout,
     ) -> Result<Array3<f32>, ModelError> {
+        Ok(self.input_gradient_f64(one_hot, readout)?.mapv(|value| value as f32))
+    }
+
+    fn input_gradient_f64(
+        &self,
+        one_hot: ArrayView3<'_, f32>,
+        readout: &Readout,
+    ) -> Result<Array3<f64>, ModelError> {
         let (_, length, letters) = one_hot.dim();
-        if letters != usize::from(self.spec.alphabet.len()) {
-            let (found, expected) = (format!("{letters} letters"), self.spec.alphabet.to_string());
-            return Err(ModelError::Alphabet { found, expected });
-        }
+        self.check_letters(letters)?;
         self.spec.check(&self.spec.alphabet, length)?;
         self.check_run(length, readout)?;
         gradient::input_gradient(self, one_hot, readout).map_err(backend)

@@ -2,6 +2,7 @@
 
 mod data;
 mod names;
+mod network;
 mod reads;
 mod report;
 mod syntax;
@@ -31,6 +32,7 @@ use crate::output::{check_free, write_one_hot};
 use crate::record::{Record, digests, write_text};
 use data::{Labelled, MOTIFS, WIDTH};
 use names::name_seqlets;
+use network::Network;
 use reads::Reads;
 use report::Report;
 use syntax::Syntax;
@@ -85,6 +87,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         words: &strongest_words(&effects.sequences, &effects.importance)?,
         names: &name_seqlets(&effects, context.seed)?,
         variants: &variants,
+        network: &Network::learn(&genome, &training, &held_out, context.run())?,
         syntax: &Syntax::find(context.seed, context.run())?,
         reads: &Reads::correct(&genome, context.seed)?,
         planted: &MOTIFS,

@@ -1,4 +1,4 @@
-//! `cistron effect`: saturate, variants, motifs, compare.
+//! `cistron effect`: saturate, attribute, marginalize, ablate, space, design, variants, motifs, compare.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,12 @@ use crate::context::{Context, usage};
 use crate::input::{Input, InputArgs, ModelArgs, ReadoutArgs, parse_range};
 use crate::record::{Record, digests};
 
+mod attribute;
 mod compare;
+mod design;
 mod files;
 mod motifs;
+mod perturb;
 mod scores;
 mod tally;
 mod variants;
@@ -35,6 +38,32 @@ pub(crate) enum Command {
         cistron effect saturate --model probe.pt --data test.npz --out-dir vep --plot 0\n  \
         cistron effect saturate … --shard 3/64 --out-dir vep    one part; then: cistron merge vep/part-* --out-dir vep")]
     Saturate(Box<SaturateArgs>),
+    /// What each letter contributes: gradients, DeepLIFT or mutagenesis
+    #[command(after_help = "Examples:\n  \
+        cistron effect attribute --model net --fasta genome.fa --bed peaks.bed --method deeplift --out-dir attributed --plot 0\n  \
+        cistron effect attribute --model net --data test.npz --method integrated --reference zero --out-dir attributed\n  \
+        cistron seqlets call attributed/attributions_custom_bed.npz -o seqlets.tsv    what stands out of them")]
+    Attribute(Box<attribute::AttributeArgs>),
+    /// What a motif does in each sequence
+    #[command(
+        after_help = "Example: cistron effect marginalize --model net --sequences backgrounds.fa --motif TGACTCA -o ap1.tsv"
+    )]
+    Marginalize(Box<perturb::MarginalizeArgs>),
+    /// What is lost if the letters of a span are shuffled
+    #[command(
+        after_help = "Example: cistron effect ablate --model net --data test.npz --start 90 --end 110 -o ablated.tsv"
+    )]
+    Ablate(Box<perturb::AblateArgs>),
+    /// What two motifs do at each distance from one another
+    #[command(after_help = "Example: cistron effect space --model net --sequences backgrounds.fa \
+        --motif TGACTCA --motif JASPAR2024.meme:MA0493.1 --gaps 0..50 -o spacing.tsv --plot spacing.svg")]
+    Space(Box<perturb::SpaceArgs>),
+    /// Sequences that a model gives wanted numbers for, by substitutions
+    #[command(
+        after_help = "Example: cistron effect design --model net --sequences start.fa --target wanted.tsv \
+        --max-edits 10 --protect 0..20 -o designed.fa"
+    )]
+    Design(Box<design::DesignArgs>),
     /// What variants do: scores of each alternate allele
     #[command(after_help = "Examples:\n  \
         cistron effect variants --model probe.pt --fasta genome.fa --vcf variants.vcf.gz --width 2000 -o scores.tsv\n  \
@@ -58,6 +87,11 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Saturate(args) => saturate(args, context),
+        Command::Attribute(args) => attribute::attribute(args, context),
+        Command::Marginalize(args) => perturb::marginalize(args, context),
+        Command::Ablate(args) => perturb::ablate(args, context),
+        Command::Space(args) => perturb::space(args, context),
+        Command::Design(args) => design::design(args, context),
         Command::Variants(args) => variants::variants(args, context),
         Command::Motifs(args) => motifs::motifs(args, context),
         Command::Compare(args) => compare(args, context),
@@ -158,6 +192,17 @@ enum EngineArg {
     Blackbox,
 }
 
+impl From<EngineArg> for Engine {
+    fn from(argument: EngineArg) -> Self {
+        match argument {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Closed => Self::ClosedForm,
+            EngineArg::Delta => Self::Delta,
+            EngineArg::Blackbox => Self::BlackBox,
+        }
+    }
+}
+
 /// The options that results depend on beside those in the names of the files, as parts keep them.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SaturateRecord {
@@ -178,12 +223,6 @@ impl SaturateArgs {
             (Some(UnknownArg::Nan), _) => UnknownLetters::Nan,
             (Some(UnknownArg::Notebook), _) | (None, CompatArg::Notebook) => UnknownLetters::Notebook,
         };
-        let engine = match self.engine {
-            EngineArg::Auto => Engine::Auto,
-            EngineArg::Closed => Engine::ClosedForm,
-            EngineArg::Delta => Engine::Delta,
-            EngineArg::Blackbox => Engine::BlackBox,
-        };
         SaturationOptions {
             scale: match self.scale {
                 ScaleArg::Logit => Scale::Raw,
@@ -193,7 +232,7 @@ impl SaturateArgs {
             span: self.span.map(|(start, end)| start..end),
             unknown,
             readout: Some(readout),
-            engine,
+            engine: self.engine.into(),
             batch: self.batch,
             block: None,
         }

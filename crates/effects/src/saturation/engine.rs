@@ -1,5 +1,7 @@
 use cistron_core::{Alphabet, Sequence};
-use cistron_encode::{Edit, IncrementalModel, Mutant, Readout, Reduce, SequenceBatch, SequenceModel};
+use cistron_encode::{
+    Edit, IncrementalModel, ModelSpec, Mutant, Readout, Reduce, SequenceBatch, SequenceModel,
+};
 use ndarray::{Array3, ArrayViewMut1, ArrayViewMut3, Axis};
 
 use super::{SaturationOptions, Scale, UnknownLetters, out_of_range};
@@ -22,6 +24,20 @@ pub enum Engine {
     BlackBox,
 }
 
+impl Engine {
+    /// The model's exact engine, if that is what computes.
+    pub(crate) fn of(self, model: &dyn SequenceModel) -> Result<Option<&dyn IncrementalModel>, EffectError> {
+        match (self, model.as_incremental()) {
+            (Self::BlackBox, _) => Ok(None),
+            (Self::Auto, exact) => Ok(exact),
+            (Self::ClosedForm, Some(exact)) if exact.engine() == "closed" => Ok(Some(exact)),
+            (Self::Delta, Some(exact)) if exact.engine() == "delta" => Ok(Some(exact)),
+            (Self::ClosedForm, other) => Err(no_engine("closed", other)),
+            (Self::Delta, other) => Err(no_engine("delta", other)),
+        }
+    }
+}
+
 /// What is computed for each sequence, and how.
 pub(super) struct Evaluator<'a> {
     model: &'a dyn SequenceModel,
@@ -40,14 +56,7 @@ impl<'a> Evaluator<'a> {
         positions: Vec<u32>,
         options: &SaturationOptions,
     ) -> Result<Self, EffectError> {
-        let exact = match (options.engine, model.as_incremental()) {
-            (Engine::BlackBox, _) => None,
-            (Engine::Auto, exact) => exact,
-            (Engine::ClosedForm, Some(exact)) if exact.engine() == "closed" => Some(exact),
-            (Engine::Delta, Some(exact)) if exact.engine() == "delta" => Some(exact),
-            (Engine::ClosedForm, other) => return Err(no_engine("closed", other)),
-            (Engine::Delta, other) => return Err(no_engine("delta", other)),
-        };
+        let exact = options.engine.of(model)?;
         let (scale, unknown, batch) = (options.scale, options.unknown, options.batch);
         Ok(Self { model, exact, readout, positions, scale, unknown, batch })
     }
@@ -73,15 +82,7 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn output_names(&self) -> Vec<String> {
-        let tracks = self.model.spec().heads.get(self.readout.head).map_or(&[][..], |head| &head.tracks);
-        let chosen = || self.readout.tracks.iter().filter_map(|&track| tracks.get(track as usize)).cloned();
-        match self.readout.reduce {
-            Reduce::Keep if self.readout.bins.len() > 1 => {
-                let bins = self.readout.bins.clone();
-                bins.flat_map(|bin| chosen().map(move |track| format!("{track}[{bin}]"))).collect()
-            }
-            _ => chosen().map(|track| track.to_string()).collect(),
-        }
+        output_names(self.model.spec(), &self.readout)
     }
 
     /// Fills one sequence's effects `(L, A, T)` and outputs `(T)`; returns the mean absolute effect of changing
@@ -200,6 +201,19 @@ impl<'a> Evaluator<'a> {
             reference.iter_mut().zip(&prediction).for_each(|(to, from)| *to = *from);
         }
         Ok(if repeats > 0.0 { noise / repeats } else { 0.0 })
+    }
+}
+
+/// The names of a readout's outputs: the track, with `[bin]` where bins are kept.
+pub(crate) fn output_names(spec: &ModelSpec, readout: &Readout) -> Vec<String> {
+    let tracks = spec.heads.get(readout.head).map_or(&[][..], |head| &head.tracks);
+    let chosen = || readout.tracks.iter().filter_map(|&track| tracks.get(track as usize)).cloned();
+    match readout.reduce {
+        Reduce::Keep if readout.bins.len() > 1 => {
+            let bins = readout.bins.clone();
+            bins.flat_map(|bin| chosen().map(move |track| format!("{track}[{bin}]"))).collect()
+        }
+        _ => chosen().map(|track| track.to_string()).collect(),
     }
 }
 

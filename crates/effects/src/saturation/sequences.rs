@@ -82,7 +82,7 @@ impl<'a> Sequences<'a> {
     }
 
     /// Whether they fit a model and one another; returns their length.
-    pub(super) fn check(&self, spec: &ModelSpec) -> Result<usize, EffectError> {
+    pub(crate) fn check(&self, spec: &ModelSpec) -> Result<usize, EffectError> {
         let shape = |index: usize| match self {
             Self::Loaded(sequences) => {
                 sequences.get(index).map(|sequence| (sequence.alphabet().clone(), sequence.len()))

@@ -63,10 +63,19 @@ impl VariantScorer<'_> {
     /// How many bases to its left and right the windows of a variant reach, with those that an indel draws in.
     fn reach(&self, variant: &Variant) -> (u64, u64) {
         let drawn_in = variant.reference().len().abs_diff(variant.alternate().len()) as u64;
-        let left = self.windows.iter().map(|window| u64::from(window.index())).max().unwrap_or(0);
-        let right =
-            self.windows.iter().map(|window| u64::from(window.width() - window.index())).max().unwrap_or(0);
-        (left + drawn_in, (right + drawn_in).saturating_sub(variant.reference().len() as u64))
+        let left = self.windows.of_shifts().iter().map(|window| u64::from(window.index())).max().unwrap_or(0);
+        let right = self
+            .windows
+            .of_shifts()
+            .iter()
+            .map(|window| u64::from(window.width() - window.index()))
+            .max()
+            .unwrap_or(0);
+        let [before, after] = self.windows.farthest().map(|offset| u64::from(offset.unsigned_abs()));
+        (
+            left + before + drawn_in,
+            (right + after + drawn_in).saturating_sub(variant.reference().len() as u64),
+        )
     }
 }
 

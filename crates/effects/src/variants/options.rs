@@ -2,6 +2,7 @@ use cistron_core::Anchor;
 use cistron_encode::Readout;
 
 use super::{OnMismatch, Statistic};
+use crate::Engine;
 
 /// What stands beside an insertion or a deletion in the window of the alternate allele.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub struct VariantOptions {
     pub both_strands: bool,
     /// By how many bases windows are moved, each in turn. Default: 0 alone.
     pub shifts: Vec<i32>,
+    /// How many bases share their windows: instead of each variant, the middle of its bases stands where the anchor
+    /// says, so that variants near one another need the reference to be read once. The bases are those of a grid from
+    /// each contig's start, so that a score does not depend on which others are asked for. Default 1: none share.
+    pub share: u32,
     /// What is averaged over strands and shifts.
     pub ensemble: EnsembleOrder,
     /// What is done if the genome has another allele.
@@ -52,6 +57,8 @@ pub struct VariantOptions {
     pub pseudocount: f64,
     /// The outputs of each model, bins kept; `None` takes all tracks and bins of the first head.
     pub readout: Option<Readout>,
+    /// Which engine computes. Default: the model's exact one if it has one.
+    pub engine: Engine,
     /// Sequences of a prediction. Never changes a result but by the model's own rounding. Default 64.
     pub batch: usize,
 }
@@ -64,11 +71,13 @@ impl Default for VariantOptions {
             indel: IndelMode::Left,
             both_strands: false,
             shifts: vec![0],
+            share: 1,
             ensemble: EnsembleOrder::Predictions,
             on_mismatch: OnMismatch::Error,
             statistics: Vec::new(),
             pseudocount: 1e-6,
             readout: None,
+            engine: Engine::Auto,
             batch: 64,
         }
     }

@@ -1,10 +1,11 @@
 //! What a model says of windows with either allele.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use cistron_core::Sequence;
-use cistron_encode::{Edit, EncodeError, IncrementalModel, Readout, Reduce, SequenceBatch, SequenceModel};
+use cistron_encode::{
+    Edit, EncodeError, IncrementalModel, Mutant, Readout, Reduce, SequenceBatch, SequenceModel,
+};
 use ndarray::{Array2, Array3, Axis};
 
 use crate::EffectError;
@@ -41,14 +42,15 @@ impl Pairs {
         place
     }
 
-    /// The effect of each pair; exact where the model can, whatever the other pairs are.
+    /// The effect of each pair; exact where an engine can, whatever the other pairs are.
     pub(super) fn effects(
         &self,
         model: &dyn SequenceModel,
+        exact: Option<&dyn IncrementalModel>,
         readout: &Readout,
         batch: usize,
     ) -> Result<Vec<Effect>, EffectError> {
-        let Some(exact) = model.as_incremental() else { return self.predicted(model, readout, batch) };
+        let Some(exact) = exact else { return self.predicted(model, readout, batch) };
         let mut effects = self.exact(exact, readout)?;
         let mut rest = Self::default();
         for (_, (reference, alternate)) in effects.iter().zip(&self.members).filter(|(it, _)| it.is_none()) {
@@ -59,37 +61,33 @@ impl Pairs {
         Ok(effects.into_iter().flatten().collect())
     }
 
-    /// None for a pair whose difference is no letter, which no edit can name.
+    /// None for a pair whose difference is no letter, which no edit can name. Each reference is read once.
     fn exact(
         &self,
         model: &dyn IncrementalModel,
         readout: &Readout,
     ) -> Result<Vec<Option<Effect>>, EffectError> {
         let alphabet = &model.spec().alphabet;
-        let mut passes = HashMap::new();
-        let mut effects = Vec::with_capacity(self.members.len());
-        for &(reference, alternate) in &self.members {
-            let codes = &self.codes[reference];
-            let changed = codes.iter().zip(&self.codes[alternate]).enumerate().filter(|(_, (a, b))| a != b);
-            let edits: Vec<Edit> =
-                changed.map(|(place, (_, code))| Edit { position: place as u32, code: *code }).collect();
-            if edits.iter().any(|edit| edit.code >= alphabet.len()) {
-                effects.push(None);
-                continue;
+        let mut of_references: BTreeMap<usize, Vec<(usize, Vec<Edit>)>> = BTreeMap::new();
+        for (member, &(reference, alternate)) in self.members.iter().enumerate() {
+            let edits = edits(&self.codes[reference], &self.codes[alternate]);
+            if edits.iter().all(|edit| edit.code < alphabet.len()) {
+                of_references.entry(reference).or_default().push((member, edits));
             }
-            let pass = match passes.entry(reference) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => {
-                    let sequence =
-                        Sequence::from_codes(alphabet, codes.clone()).map_err(EncodeError::from)?;
-                    entry.insert(model.reference(&sequence, readout)?)
-                }
-            };
+        }
+        let mut effects = vec![None; self.members.len()];
+        for (reference, members) in of_references {
+            let codes = self.codes[reference].clone();
+            let sequence = Sequence::from_codes(alphabet, codes).map_err(EncodeError::from)?;
+            let pass = model.reference(&sequence, readout)?;
             let prediction = pass.prediction();
-            let mut difference = Array3::zeros((1, prediction.nrows(), prediction.ncols()));
-            pass.deltas(&[&edits], difference.view_mut())?;
-            let reference = prediction.to_owned();
-            effects.push(Some(Effect { reference, difference: difference.index_axis_move(Axis(0), 0) }));
+            let mut differences = Array3::zeros((members.len(), prediction.nrows(), prediction.ncols()));
+            let mutants: Vec<&Mutant> = members.iter().map(|(_, edits)| &edits[..]).collect();
+            pass.deltas(&mutants, differences.view_mut())?;
+            for ((member, _), difference) in members.iter().zip(differences.outer_iter()) {
+                let (reference, difference) = (prediction.to_owned(), difference.to_owned());
+                effects[*member] = Some(Effect { reference, difference });
+            }
         }
         Ok(effects)
     }
@@ -115,8 +113,14 @@ impl Pairs {
     }
 }
 
+/// What turns one window into another of equal width.
+fn edits(from: &[u8], to: &[u8]) -> Vec<Edit> {
+    let changed = from.iter().zip(to).enumerate().filter(|(_, (a, b))| a != b);
+    changed.map(|(place, (_, code))| Edit { position: place as u32, code: *code }).collect()
+}
+
 /// The readout of a window that is read on the reverse strand: what `readout` is on the forward one, bins from the right.
-pub(super) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
+pub(crate) fn mirrored(model: &dyn SequenceModel, readout: &Readout) -> Readout {
     let Some(head) = model.spec().heads.get(readout.head) else { return readout.clone() };
     let mirror = |track: &u32| {
         let mirror = head.mirror.as_ref().and_then(|mirror| mirror.get(*track as usize));

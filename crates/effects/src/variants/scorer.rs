@@ -4,6 +4,7 @@ use cistron_core::{Alphabet, Reference, Run, VariantRow, VariantStatus, VariantW
 use cistron_encode::{IncrementalModel, Readout, Reduce, SequenceModel};
 use rayon::prelude::*;
 
+use super::share::Windows;
 use super::views::Plan;
 use super::{ResolvedVariant, VariantOptions};
 use crate::EffectError;
@@ -70,8 +71,7 @@ pub struct VariantScorer<'a> {
     pub(super) genome: &'a dyn Reference,
     pub(super) models: Vec<(&'a dyn SequenceModel, Readout)>,
     pub(super) options: VariantOptions,
-    /// One for each shift.
-    pub(super) windows: Vec<VariantWindow>,
+    pub(super) windows: Windows,
     pub(super) tracks: Vec<Arc<str>>,
 }
 
@@ -104,8 +104,10 @@ impl<'a> VariantScorer<'a> {
         if !(options.pseudocount > 0.0 && options.pseudocount.is_finite()) {
             return Err(out_of_range("pseudocount", options.pseudocount, "a number above 0"));
         }
+        let windows = Windows::new(windows, options.share)?;
         let mut read = Vec::new();
         for model in models {
+            options.engine.of(*model)?;
             let readout = match &options.readout {
                 Some(readout) => Readout { reduce: Reduce::Keep, ..readout.clone() },
                 None => model.spec().readout(None, &[], None, Reduce::Keep)?,
@@ -122,8 +124,8 @@ impl<'a> VariantScorer<'a> {
 
     /// The name of the engine that runs: `closed`, `delta` or `blackbox`, those of several models joined.
     pub fn engine(&self) -> String {
-        let name = |(model, _): &(&dyn SequenceModel, Readout)| {
-            model.as_incremental().map_or("blackbox", IncrementalModel::engine)
+        let name = |(model, _): &(&'a dyn SequenceModel, Readout)| {
+            self.options.engine.of(*model).ok().flatten().map_or("blackbox", IncrementalModel::engine)
         };
         let mut names: Vec<&str> = self.models.iter().map(name).collect();
         names.dedup();
@@ -176,9 +178,9 @@ impl<'a> VariantScorer<'a> {
         run: Run<'_>,
         of_piece: &(dyn Fn(&[VariantRow]) -> Result<T, EffectError> + Sync),
     ) -> Result<Vec<T>, EffectError> {
-        let width = self.windows.first().map_or(1, |window| window.width() as usize);
+        let width = self.windows.of_shifts().first().map_or(1, |window| window.width() as usize);
         let at_once =
-            (BASES_OF_A_PIECE / (2 * self.views(true).len() * width * times.max(1))).clamp(1, MOST_ROWS);
+            (BASES_OF_A_PIECE / (2 * self.views(true, 0).len() * width * times.max(1))).clamp(1, MOST_ROWS);
         let pieces: Vec<_> = rows
             .par_chunks(at_once)
             .map(|piece| {

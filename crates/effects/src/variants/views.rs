@@ -12,7 +12,9 @@ use crate::EffectError;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
     /// Which of the shifts.
-    window: usize,
+    pub(super) window: usize,
+    /// How many bases right of the variant stands what the window is about.
+    pub(super) offset: i32,
     strand: Strand,
     side: FixedSide,
 }
@@ -27,7 +29,7 @@ pub(super) struct Plan {
 
 impl VariantScorer<'_> {
     /// The windows that are read of a variant; those of both sides only where alleles differ in length.
-    pub(super) fn views(&self, is_indel: bool) -> Vec<View> {
+    pub(super) fn views(&self, is_indel: bool, offset: i32) -> Vec<View> {
         let sides: &[FixedSide] = match self.options.indel {
             IndelMode::Right => &[FixedSide::Right],
             IndelMode::Stitch | IndelMode::Both if is_indel => &[FixedSide::Left, FixedSide::Right],
@@ -36,9 +38,9 @@ impl VariantScorer<'_> {
         let strands: &[Strand] =
             if self.options.both_strands { &[Strand::Forward, Strand::Reverse] } else { &[Strand::Forward] };
         let mut views = Vec::new();
-        for window in 0..self.windows.len() {
+        for window in 0..self.windows.of_shifts().len() {
             for &strand in strands {
-                views.extend(sides.iter().map(|&side| View { window, strand, side }));
+                views.extend(sides.iter().map(|&side| View { window, offset, strand, side }));
             }
         }
         views
@@ -51,7 +53,8 @@ impl VariantScorer<'_> {
     ) -> Result<Plan, EffectError> {
         let mut plan = Plan::default();
         for (genome, variant) in variants {
-            let views = self.views(variant.reference().len() != variant.alternate().len());
+            let is_indel = variant.reference().len() != variant.alternate().len();
+            let views = self.views(is_indel, self.windows.offset(variant.region().start()));
             for view in &views {
                 let [reference, alternate] = self.windows_of(genome, variant, *view)?;
                 let pairs =
@@ -71,8 +74,10 @@ impl VariantScorer<'_> {
         plan: &Plan,
     ) -> Result<Vec<Vec<f64>>, EffectError> {
         let batch = self.options.batch;
-        let mut forward = plan.forward.effects(model, readout, batch)?.into_iter();
-        let mut reverse = plan.reverse.effects(model, &mirrored(model, readout), batch)?.into_iter();
+        let exact = self.options.engine.of(model)?;
+        let mirrored = mirrored(model, readout);
+        let mut forward = plan.forward.effects(model, exact, readout, batch)?.into_iter();
+        let mut reverse = plan.reverse.effects(model, exact, &mirrored, batch)?.into_iter();
         let head = model.spec().heads.get(readout.head);
         let mut numbers = Vec::with_capacity(plan.views.len());
         for views in &plan.views {
@@ -97,7 +102,7 @@ impl VariantScorer<'_> {
         variant: &Variant,
         view: View,
     ) -> Result<[Vec<u8>; 2], EffectError> {
-        let window = self.windows[view.window];
+        let window = self.windows.of(view)?;
         let [mut reference, mut alternate] = [Vec::new(), Vec::new()];
         window.fetch_reference(variant, genome, &mut reference)?;
         window.fetch_alternate(variant, genome, view.side, &mut alternate)?;
@@ -141,7 +146,7 @@ impl VariantScorer<'_> {
 
     /// The bin of the readout in which the variant lies.
     fn bin(&self, view: View, readout: &Readout, head: Option<&HeadSpec>) -> usize {
-        let index = self.windows[view.window].index() as usize;
+        let index = self.windows.of(view).map_or(0, |window| window.index() as usize);
         let Some((head, width)) = head.and_then(|head| Some((head, head.bin_width?))) else { return 0 };
         (index.saturating_sub(head.first_bin) / width).saturating_sub(readout.bins.start)
     }

@@ -211,6 +211,19 @@ fn writing_is_the_same_for_the_same_content_and_reads_back() {
     assert_eq!((bytes.len() - (8 + 16 + 8)) % 8, 0);
 }
 
+/// Whatever bytes the length of its header begins with, as those of a pickle or a zip file.
+#[test]
+fn safetensors_are_told_by_their_header() {
+    for length in [640_usize, 0x4b50] {
+        let header = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        let mut file = (length as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(format!("{header:length$}").as_bytes());
+        file.extend_from_slice(&2.5_f32.to_le_bytes());
+        let read = Checkpoint::from_bytes(&file, "x").unwrap();
+        assert!(read.get("a").is_some(), "{length}");
+    }
+}
+
 #[test]
 fn numbers_that_nobody_else_holds_are_handed_over() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ pub(super) fn input_gradient(
     net: &ConvNet,
     one_hot: ArrayView3<'_, f32>,
     readout: &Readout,
-) -> Result<Array3<f32>, ModelsError> {
+) -> Result<Array3<f64>, ModelsError> {
     let (n, length, letters) = one_hot.dim();
     let mut gradients = Array3::zeros((n, length, letters));
     let widest =
@@ -28,14 +28,20 @@ pub(super) fn input_gradient(
         let chosen = y.mul(&chosen(net, &y, readout)?)?.sum()?;
         let Some(gradient) = chosen.gradients()?.get(&x) else { continue };
         let mut place = gradients.slice_mut(s![rows, .., ..]);
-        place.iter_mut().zip(gradient.to_f32()?).for_each(|(to, from)| *to = from);
+        place.iter_mut().zip(gradient.to_f64()?).for_each(|(to, from)| *to = from);
     }
     Ok(gradients)
 }
 
 /// How often each number of a head counts in the sum of a readout.
 fn chosen(net: &ConvNet, y: &Tensor, readout: &Readout) -> Result<Tensor, ModelsError> {
-    let Some(head) = net.spec.heads.get(readout.head) else { return Ok(y.clone()) };
+    let n = y.shape().first().copied().unwrap_or(0);
+    Tensor::from_f64(shares(net, readout).repeat(n), y.shape(), net.precision(), Device::Cpu)
+}
+
+/// The same for one sequence, (bins, tracks) of the readout's head.
+pub(super) fn shares(net: &ConvNet, readout: &Readout) -> Vec<f64> {
+    let Some(head) = net.spec.heads.get(readout.head) else { return Vec::new() };
     let share = if readout.reduce == Reduce::Mean { 1.0 / readout.bins.len() as f64 } else { 1.0 };
     let n_tracks = head.tracks.len();
     let mut one = vec![0.0; head.bins * n_tracks];
@@ -44,6 +50,5 @@ fn chosen(net: &ConvNet, y: &Tensor, readout: &Readout) -> Result<Tensor, Models
             one[bin * n_tracks + *track as usize] += share;
         }
     }
-    let n = y.shape().first().copied().unwrap_or(0);
-    Tensor::from_f64(one.repeat(n), y.shape(), net.precision(), Device::Cpu)
+    one
 }

@@ -10,6 +10,7 @@ use crate::Activation;
 
 mod incremental;
 mod malformed;
+mod multipliers;
 mod naive;
 
 fn below(stream: &mut Stream, n: usize) -> usize {

@@ -12,6 +12,9 @@ const LEAK: f64 = 0.01;
 /// The scale within the sigmoid form of GELU.
 const SIGMOID_SCALE: f64 = 1.702;
 
+/// Below this the ends of a chord count as one point.
+pub(super) const CHORD: f64 = 1e-6;
+
 /// A function of one number, applied to each.
 ///
 /// Where a slope is not defined, it is that of PyTorch: 0 for [`Self::Relu`] at 0.
@@ -113,10 +116,48 @@ impl Activation {
         }
     }
 
+    /// Multiplies gradients by the slope of the chord from the reference to x; where the two are less than
+    /// [`CHORD`] apart, by the slope at x. Chords of curves are taken in double precision.
+    pub(super) fn chords<T: Real>(self, x: &[T], reference: &[T], gradient: &mut [T]) {
+        match self {
+            Self::Relu => chords(x, reference, gradient, relu, relu_slope),
+            Self::LeakyRelu => chords(x, reference, gradient, leaky, leaky_slope),
+            _ => with_functions!(self, f64, |value, slope| {
+                for (gradient, (x, reference)) in gradient.iter_mut().zip(x.iter().zip(reference)) {
+                    *gradient *= T::of(chord(x.wide(), reference.wide(), value, slope));
+                }
+            }),
+        }
+    }
+
     /// Applies the function to each number where it lies, on this thread.
     pub(crate) fn in_place<T: Real>(self, values: &mut [T]) {
         with_functions!(self, T, |value, slope| change(values, value));
     }
+}
+
+/// The slope of a function's chord, or at x if it is too short.
+#[inline(always)]
+fn chord<T: Real>(x: T, reference: T, value: impl Fn(T) -> T, slope: impl Fn(T) -> T) -> T {
+    let change = x - reference;
+    if change.abs() < T::of(CHORD) { slope(x) } else { (value(x) - value(reference)) / change }
+}
+
+fn chords<T: Real>(
+    x: &[T],
+    reference: &[T],
+    gradient: &mut [T],
+    value: impl Fn(T) -> T,
+    slope: impl Fn(T) -> T,
+) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (gradient, (x, reference)) in gradient.iter_mut().zip(x.iter().zip(reference)) {
+                *gradient *= chord(*x, *reference, &value, &slope);
+            }
+        },
+    );
 }
 
 /// Differences of the function that is x above 0 and `slope · x` below.

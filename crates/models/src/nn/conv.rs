@@ -6,9 +6,11 @@ use super::tensor::{Raw, RawResult, Tensor};
 use crate::ModelsError;
 
 mod correlate;
+mod spread;
 
 use correlate::weight_sums;
 pub(super) use correlate::{Correlation, Part, Rows, Taps};
+pub(super) use spread::Spread;
 
 /// How a convolution walks over positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

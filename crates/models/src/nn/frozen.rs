@@ -17,6 +17,7 @@ use super::vector::vectorised;
 use crate::ModelsError;
 
 mod delta;
+mod multipliers;
 
 pub(crate) use delta::{DeltaPass, Letter};
 

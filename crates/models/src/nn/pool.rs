@@ -173,7 +173,7 @@ impl Kernel<2> for PoolingGradient {
 }
 
 impl PoolShape {
-    fn spread_evenly<T: Real>(self, gradient: &[T], channels: usize, out: &mut [T]) {
+    pub(super) fn spread_evenly<T: Real>(self, gradient: &[T], channels: usize, out: &mut [T]) {
         let scale = T::of(1.0 / self.kernel as f64);
         let length = out.len() / channels;
         for (i, gradient) in gradient.chunks_exact(channels).enumerate() {

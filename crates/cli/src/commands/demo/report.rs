@@ -10,6 +10,7 @@ use cistron::plot::{
 };
 
 use super::names::Names;
+use super::network::Network;
 use super::reads::Reads;
 use super::syntax::Syntax;
 use super::variants::Variants;
@@ -25,6 +26,7 @@ pub(super) struct Report<'a> {
     pub(super) words: &'a [Word],
     pub(super) names: &'a Names,
     pub(super) variants: &'a Variants,
+    pub(super) network: &'a Network,
     pub(super) syntax: &'a Syntax,
     pub(super) reads: &'a Reads,
     pub(super) planted: &'a [&'a str],
@@ -44,6 +46,7 @@ impl Report<'_> {
             ("Seqlets and their names", self.seqlets()?),
             ("The strongest positions", self.position_table()?),
             ("What variants do", self.variants.section()?),
+            ("What a network reads", self.network.section()?),
             ("What a black box reads", self.syntax.section()?),
             ("Reads that correct one another", self.reads.section()?),
             ("Do it yourself", COMMANDS.to_owned()),

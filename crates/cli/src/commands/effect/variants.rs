@@ -19,8 +19,8 @@ use cistron::models::{LoadedModel, load_model};
 use cistron::{Shard, VariantRow};
 use clap::{Args, ValueEnum};
 
-use super::option_error;
 use super::tally::{MismatchArg, Tally};
+use super::{EngineArg, option_error};
 use crate::context::{Context, usage};
 use crate::input::{AnchorArg, GenomeArgs, OutputsArgs};
 use crate::output::{Output, check_free};
@@ -75,6 +75,10 @@ pub(crate) struct VariantsArgs {
         allow_hyphen_values = true
     )]
     shifts: Vec<i32>,
+    /// Read one window for the variants of so many bases of a grid, around their middle: much faster with exact engines
+    /// where variants are dense
+    #[arg(long, value_name = "BASES", default_value_t = 1)]
+    share: u32,
     /// What is averaged over strands and shifts
     #[arg(long, value_enum, default_value_t)]
     ensemble: EnsembleArg,
@@ -97,6 +101,9 @@ pub(crate) struct VariantsArgs {
     shard: Option<Shard>,
     #[command(flatten)]
     outputs: OutputsArgs,
+    /// How differences are computed
+    #[arg(long, value_enum, default_value_t)]
+    engine: EngineArg,
     /// Sequences of a prediction
     #[arg(long, value_name = "N", default_value_t = VariantOptions::default().batch)]
     batch: usize,
@@ -141,6 +148,7 @@ impl VariantsArgs {
             },
             both_strands: self.both_strands,
             shifts: self.shifts.clone(),
+            share: self.share,
             ensemble: match self.ensemble {
                 EnsembleArg::Predictions => EnsembleOrder::Predictions,
                 EnsembleArg::Scores => EnsembleOrder::Scores,
@@ -149,6 +157,7 @@ impl VariantsArgs {
             statistics: self.statistics.clone(),
             pseudocount: self.pseudocount,
             readout: Some(readout),
+            engine: self.engine.into(),
             batch: self.batch,
         })
     }

@@ -71,10 +71,10 @@ pub(in super::super) struct Taps {
 /// weights from `row` on make the outputs of a group.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Part {
-    offset: usize,
-    width: usize,
-    row: usize,
-    group: usize,
+    pub(super) offset: usize,
+    pub(super) width: usize,
+    pub(super) row: usize,
+    pub(super) group: usize,
 }
 
 impl Taps {
@@ -82,7 +82,7 @@ impl Taps {
         self.inputs / self.groups
     }
 
-    const fn group_outputs(&self) -> usize {
+    pub(super) const fn group_outputs(&self) -> usize {
         self.outputs / self.groups
     }
 
