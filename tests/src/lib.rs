@@ -50,6 +50,7 @@ fn inside(variable: &str, relative: &str) -> Option<PathBuf> {
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/src/guide/attributions.md")]
 #[doc = include_str!("../../docs/src/guide/denoising.md")]
+#[doc = include_str!("../../docs/src/guide/enformer.md")]
 #[doc = include_str!("../../docs/src/guide/families.md")]
 #[doc = include_str!("../../docs/src/guide/genomes.md")]
 struct Texts;

@@ -1,6 +1,7 @@
 //! Times of cistron beside its peers, taken in one session on one machine.
 
 mod convnet;
+mod enformer;
 mod fasta;
 mod fimo;
 mod ism_conv;
@@ -32,6 +33,8 @@ use crate::workspace::Workspace;
 pub(crate) enum Name {
     /// Networks of convolutions, forward and in training, beside PyTorch.
     Convnet,
+    /// Enformer at its full size, beside enformer-pytorch: gigabytes and minutes.
+    Enformer,
     /// Random windows of a genome, beside pyfaidx and pysam.
     Fasta,
     /// Hits of motifs in a genome, beside memelite, MOODS, lightmotif and universalmotif.
@@ -67,6 +70,9 @@ pub(crate) fn run(workspace: &Workspace, name: Name, runs: usize) -> Result<()> 
     println!("{}", machine());
     if matches!(name, Name::Convnet | Name::All) {
         convnet::run(workspace, runs)?;
+    }
+    if matches!(name, Name::Enformer | Name::All) {
+        enformer::run(workspace, runs)?;
     }
     if matches!(name, Name::Fasta | Name::All) {
         fasta::run(workspace, runs)?;

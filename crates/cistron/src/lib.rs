@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`genome`] | FASTA, FASTQ, bgzip, BED, bigWig → sequences, regions, signal |
 //! | [`encode`] | sequences ↔ numbers, npz files, the trait of all models, k-mers and their denoising, families of sequences |
-//! | [`models`] | networks of convolutions, linear probes, denoisers of k-mers, autoencoders of families, the training loop, checkpoints, devices |
+//! | [`models`] | networks of convolutions, Enformer, linear probes, denoisers of k-mers, autoencoders of families, the training loop, checkpoints, devices |
 //! | [`effects`] | saturation mutagenesis, its tables and shards, attributions, experiments with sequences and designs, scores of variants, comparison of groups |
 //! | [`motif`] | motifs and their files |
 //! | [`plot`] | heat maps, logos, tracks as SVG |

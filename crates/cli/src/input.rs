@@ -89,6 +89,14 @@ enum Source {
 }
 
 impl Input {
+    /// The windows of a genome, if the sequences are some.
+    pub(crate) fn windows(&self) -> Option<&[Window]> {
+        match &self.source {
+            Source::Loaded(_) => None,
+            Source::Windows(_, windows) => Some(windows),
+        }
+    }
+
     /// The sequences; windows of a genome are read when they are needed.
     pub(crate) fn sequences(&self) -> Sequences<'_> {
         match &self.source {

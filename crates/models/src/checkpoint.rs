@@ -7,11 +7,13 @@ use cistron_core::AtomicFile;
 
 use crate::ModelsError;
 
+mod file;
 mod half;
 mod safetensors;
 mod tensor;
 mod torch;
 
+pub(crate) use file::CheckpointFile;
 pub use tensor::{Tensor, TensorElement};
 
 /// Names before the names of a model's tensors that wrappers leave behind (`DataParallel`, Lightning).

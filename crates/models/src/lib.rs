@@ -1,4 +1,5 @@
-//! Models of sequences: linear probes and denoisers of k-mers, the training loop, checkpoints and devices.
+//! Models of sequences: linear probes, networks, Enformer and denoisers of k-mers, the training loop, checkpoints and
+//! devices.
 //!
 //! A [`Checkpoint`] holds named tensors of a `.safetensors` file or a PyTorch state dict. [`load_model`] makes
 //! a model of one; a [`LinearProbe`] is also made by [`train_probe`]. Every model is a
@@ -12,6 +13,7 @@ mod checkpoint;
 mod convnet;
 mod denoiser;
 mod device;
+mod enformer;
 mod error;
 mod load;
 #[doc(hidden)]
@@ -27,6 +29,9 @@ pub use convnet::{
 };
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
+pub use enformer::{
+    Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, relative_position_basis,
+};
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};
 pub use nn::{Activation, Precision};

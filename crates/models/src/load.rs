@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use cistron_encode::{HeadSpec, ModelSpec, SequenceModel};
 use serde_json::Value;
 
-use crate::{Checkpoint, ConvNet, LinearProbe, LoadReport, ModelsError, Vae};
+use crate::{Checkpoint, ConvNet, Enformer, LinearProbe, LoadReport, ModelsError, Vae};
 
 /// What there is to say about a model before it runs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelInfo {
-    /// The kind of model, as a `config.json` names it: `probe`, `convnet` or `vae`.
+    /// The kind of model, as a `config.json` names it: `probe`, `convnet`, `enformer` or `vae`.
     pub model_type: String,
     /// The variant of the kind, such as `kmer+positional`; for networks the number of layers with weights.
     pub variant: String,
@@ -55,6 +55,25 @@ impl ModelInfo {
         }
     }
 
+    fn enformer(model: &Enformer) -> Self {
+        let ModelSpec { alphabet, input_length, heads, .. } = model.spec();
+        let config = model.config();
+        Self {
+            model_type: ENFORMER.to_owned(),
+            variant: format!(
+                "{} blocks of width {}, gamma functions over {}",
+                config.depth,
+                config.dim,
+                config.gamma_norm.name()
+            ),
+            alphabet: alphabet.to_string(),
+            input_length: *input_length,
+            heads: heads.clone(),
+            n_parameters: config.n_parameters(),
+            receptive_field: None,
+        }
+    }
+
     fn vae(vae: &Vae) -> Self {
         let ModelSpec { alphabet, input_length, heads, .. } = vae.spec();
         let weights =
@@ -84,21 +103,28 @@ pub struct LoadedModel {
 const PROBE: &str = "probe";
 const CONVNET: &str = "convnet";
 const VAE: &str = "vae";
+const ENFORMER: &str = "enformer";
 
 /// Loads the model of a path.
 ///
 /// A `.safetensors` or PyTorch file, told by content, is a [`LinearProbe`]. A folder holds `config.json`, whose
-/// `model_type` says what it is (`probe`, `convnet` or `vae`), and `model.safetensors` or `pytorch_model.bin`.
+/// `model_type` says what it is (`probe`, `convnet`, `enformer` or `vae`), and `model.safetensors` or
+/// `pytorch_model.bin`.
 ///
 /// # Errors
 /// [`ModelsError::Io`] or [`ModelsError::Format`] for files that cannot be read, [`ModelsError::ModelType`] for
-/// another kind of model, and what [`LinearProbe::load`], [`ConvNet::load`] or [`Vae::load`] finds wrong.
+/// another kind of model, and what [`LinearProbe::load`], [`ConvNet::load`],
+/// [`Enformer::load`] or [`Vae::load`] finds wrong.
 pub fn load_model(path: impl AsRef<Path>) -> Result<LoadedModel, ModelsError> {
     let path = path.as_ref();
-    let kind = if path.is_dir() { model_type(path, &[PROBE, CONVNET, VAE])? } else { PROBE };
+    let kind = if path.is_dir() { model_type(path, &[PROBE, CONVNET, ENFORMER, VAE])? } else { PROBE };
     if kind == CONVNET {
         let (net, report) = ConvNet::load(path)?;
         return Ok(LoadedModel { info: ModelInfo::convnet(&net), model: Box::new(net), report });
+    }
+    if kind == ENFORMER {
+        let (model, report) = Enformer::load(path)?;
+        return Ok(LoadedModel { info: ModelInfo::enformer(&model), model: Box::new(model), report });
     }
     if kind == VAE {
         let (vae, report) = Vae::load(path)?;

@@ -36,6 +36,7 @@ mod vector;
 mod tests;
 
 pub use activation::Activation;
+pub(crate) use activation::gelu_sigmoid;
 pub use conv::ConvShape;
 pub(crate) use frozen::{DeltaPass, Frozen, FrozenLayer, Letter};
 pub use gradients::Gradients;
@@ -47,3 +48,4 @@ pub use tensor::{Precision, Tensor};
 
 pub(crate) use matrix::{block_product, product};
 pub(crate) use real::Real;
+pub(crate) use vector::{lane_sum, vectorised};

@@ -34,6 +34,10 @@ pub(super) const SEQLETS: [&str; 6] = [
     "tangermeme==1.6.0",
 ];
 
+/// What the benchmark of Enformer needs.
+pub(super) const ENFORMER: [&str; 4] =
+    ["numpy==2.4.6", "torch==2.15.0", "transformers==4.56.2", "enformer-pytorch==0.8.12"];
+
 /// What the benchmark of statistics needs.
 pub(super) const STATISTICS: [&str; 2] = ["numpy==2.4.6", "scipy==1.17.1"];
 

@@ -1,13 +1,24 @@
-//! `cistron enformer`: targets.
+//! `cistron enformer`: info, predict, targets.
 
 use clap::Subcommand;
 
 use crate::context::Context;
+use crate::input::ModelArgs;
 
+mod predict;
 mod targets;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// What a model reads and predicts, and how it was loaded
+    #[command(after_help = "Example: cistron enformer info --model enformer")]
+    Info(ModelArgs),
+    /// The tracks of each sequence
+    #[command(
+        after_help = "Example: cistron enformer predict --model enformer --fasta genome.fa --region chr1:209827887-209827888 \
+        --head human --tracks 121,4828 -o predictions.npz --plot"
+    )]
+    Predict(Box<predict::PredictArgs>),
     /// Windows around peaks and the signal of their bins, in parts for training, validation and test
     #[command(
         after_help = "Example: cistron enformer targets cs13.bw cs14.bw --peaks cs13.bigBed cs14.bigBed \
@@ -18,6 +29,8 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
+        Command::Info(args) => predict::info(args, context),
+        Command::Predict(args) => predict::predict(args, context),
         Command::Targets(args) => targets::targets(args, context),
     }
 }

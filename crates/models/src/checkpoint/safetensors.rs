@@ -8,6 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde_json::{Map, Value, json};
 
+use super::file::{Content, Entry, Place};
 use super::{Checkpoint, Tensor, TensorElement};
 use crate::ModelsError;
 
@@ -18,6 +19,34 @@ pub(super) fn begins(bytes: &[u8]) -> bool {
 
 /// The tensors and texts of a file of `length` bytes; each value is read to where it stays.
 pub(super) fn read(source: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint, ModelsError> {
+    let (header, _) = read_header(source, length, path)?;
+    let mut checkpoint = Checkpoint::new();
+    for name in header.offset_keys() {
+        let Some(info) = header.info(&name) else { continue };
+        let element = known(&name, info.dtype, path)?;
+        if let Some(tensor) = Tensor::read(element, &info.shape, source).map_err(ModelsError::io(path))? {
+            checkpoint.insert(name, tensor);
+        }
+    }
+    checkpoint.metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    Ok(checkpoint)
+}
+
+/// The tensors of a file of `length` bytes and where each is.
+pub(super) fn index(source: &mut impl Read, length: u64, path: &Path) -> Result<Content, ModelsError> {
+    let (header, first) = read_header(source, length, path)?;
+    let entry = |name: String| {
+        let info = header.info(&name)?;
+        let place = Place::Bytes(first + info.data_offsets.0 as u64);
+        let element = known(&name, info.dtype, path);
+        Some(element.map(|element| (name, Entry { element, shape: info.shape.clone(), place })))
+    };
+    let entries = header.offset_keys().into_iter().filter_map(entry).collect::<Result<_, _>>()?;
+    Ok(Content { entries, nested_in: None, skipped: Vec::new() })
+}
+
+/// What stands before the values, and the byte at which they begin.
+fn read_header(source: &mut impl Read, length: u64, path: &Path) -> Result<(Metadata, u64), ModelsError> {
     let damaged =
         |problem: String| ModelsError::format(path, format!("not a sound safetensors file: {problem}"));
     let mut size = [0; 8];
@@ -36,19 +65,14 @@ pub(super) fn read(source: &mut impl Read, length: u64, path: &Path) -> Result<C
     if end as u64 != room {
         return Err(damaged(format!("its tensors end at byte {end}, found {room} bytes")));
     }
-    let mut checkpoint = Checkpoint::new();
-    for name in header.offset_keys() {
-        let Some(info) = header.info(&name) else { continue };
-        let element = element(info.dtype).ok_or_else(|| {
-            let problem = format!("tensor `{name}` holds {:?}, expected one of {READABLE}", info.dtype);
-            ModelsError::format(path, problem)
-        })?;
-        if let Some(tensor) = Tensor::read(element, &info.shape, source).map_err(ModelsError::io(path))? {
-            checkpoint.insert(name, tensor);
-        }
-    }
-    checkpoint.metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    Ok(checkpoint)
+    Ok((header, 8 + size))
+}
+
+fn known(name: &str, found: Dtype, path: &Path) -> Result<TensorElement, ModelsError> {
+    element(found).ok_or_else(|| {
+        let problem = format!("tensor `{name}` holds {found:?}, expected one of {READABLE}");
+        ModelsError::format(path, problem)
+    })
 }
 
 /// What other readers take.

@@ -5,16 +5,19 @@
 //! refused, so no code of a file can run.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use zip::{CompressionMethod, ZipArchive};
 
+use super::file::{Content, Entry, Place};
 use super::{Checkpoint, Tensor};
 
 mod pickle;
 mod state_dict;
 
 use pickle::Pickle;
+pub(super) use state_dict::TensorView;
 use state_dict::{StateDict, StorageView};
 
 /// What to do about a file that this reader does not take.
@@ -25,37 +28,14 @@ const MAX_EXPANSION: usize = 8;
 
 /// Reads the zip format: `<name>/data.pkl`, and each storage as the stored member `<name>/data/<key>`.
 pub(super) fn read_zip(bytes: &[u8]) -> Result<Checkpoint, String> {
-    let damaged = |error| format!("not a sound zip file: {error}");
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    let mut names = Vec::new();
-    for name in archive.file_names() {
-        names.push(name.map_err(damaged)?.into_owned());
-    }
-    let pickles: Vec<_> = names.iter().filter_map(|name| name.strip_suffix("data.pkl")).collect();
-    let [folder] = pickles[..] else {
-        return Err(match pickles.len() {
-            0 => format!("the zip file has no data.pkl, expected a file of torch.save; {SAVE_AGAIN}"),
-            n => format!("the zip file has {n} members data.pkl, expected one"),
-        });
-    };
-    if names.iter().any(|name| *name == format!("{folder}byteorder")) {
-        let order = member(&mut archive, &format!("{folder}byteorder"), bytes.len())?;
-        if order != b"little" {
-            return Err(format!("numbers are stored {}-endian, expected little", order.escape_ascii()));
-        }
-    }
-    let pickle = member(&mut archive, &format!("{folder}data.pkl"), bytes.len())?;
-    let (dict, _) = StateDict::parse(&pickle)?;
+    let Dictionary { mut archive, folder, dict } = Dictionary::read(Cursor::new(bytes), bytes.len())?;
     let mut storages = HashMap::new();
     let mut room = bytes.len();
     for view in dict.storages() {
         if storages.contains_key(&view.key) {
             continue;
         }
-        let name = format!("{folder}data/{}", view.key);
-        if archive.index_for_name(&name).is_none() {
-            return Err(format!("storage `{name}` is missing from the zip file"));
-        }
+        let name = storage_name(&archive, &folder, view)?;
         let content = member(&mut archive, &name, bytes.len())?;
         // Members that overlap one another would fill the memory from a small file.
         room = room.checked_sub(content.len()).ok_or("storages are larger than the file")?;
@@ -64,8 +44,97 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Checkpoint, String> {
     assemble(dict, &storages, bytes.len())
 }
 
+/// What a file in the zip format holds, and where.
+pub(super) fn index_zip(mut file: impl Read + Seek) -> Result<Content, String> {
+    let length = file.seek(SeekFrom::End(0)).map_err(|error| format!("not a sound zip file: {error}"))?;
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let Dictionary { mut archive, folder, dict } = Dictionary::read(file, length)?;
+    let mut entries = BTreeMap::new();
+    for (name, view) in dict.tensors {
+        let (element, shape) = (view.storage.element, view.shape.clone());
+        let storage = place(&mut archive, &folder, &view.storage)?;
+        let place = match view.contiguous().map_err(|problem| format!("tensor `{name}` {problem}"))? {
+            Some(start) => Place::Bytes(storage.start + start as u64),
+            None => Place::View(view, storage),
+        };
+        entries.insert(name, Entry { element, shape, place });
+    }
+    Ok(Content { entries, nested_in: dict.nested_in, skipped: dict.skipped })
+}
+
+/// An open zip file, the folder in it and the dict of tensors.
+struct Dictionary<R> {
+    archive: ZipArchive<R>,
+    folder: String,
+    dict: StateDict,
+}
+
+impl<R: Read + Seek> Dictionary<R> {
+    fn read(reader: R, file_len: usize) -> Result<Self, String> {
+        let damaged = |error| format!("not a sound zip file: {error}");
+        let mut archive = ZipArchive::new(reader).map_err(damaged)?;
+        let mut names = Vec::new();
+        for name in archive.file_names() {
+            names.push(name.map_err(damaged)?.into_owned());
+        }
+        let pickles: Vec<_> = names.iter().filter_map(|name| name.strip_suffix("data.pkl")).collect();
+        let [folder] = pickles[..] else {
+            return Err(match pickles.len() {
+                0 => format!("the zip file has no data.pkl, expected a file of torch.save; {SAVE_AGAIN}"),
+                n => format!("the zip file has {n} members data.pkl, expected one"),
+            });
+        };
+        if names.iter().any(|name| *name == format!("{folder}byteorder")) {
+            let order = member(&mut archive, &format!("{folder}byteorder"), file_len)?;
+            if order != b"little" {
+                return Err(format!("numbers are stored {}-endian, expected little", order.escape_ascii()));
+            }
+        }
+        let pickle = member(&mut archive, &format!("{folder}data.pkl"), file_len)?;
+        let (dict, _) = StateDict::parse(&pickle)?;
+        Ok(Self { folder: folder.to_owned(), archive, dict })
+    }
+}
+
+/// The name of a storage's member, which is there.
+fn storage_name<R: Read + Seek>(
+    archive: &ZipArchive<R>,
+    folder: &str,
+    storage: &StorageView,
+) -> Result<String, String> {
+    let name = format!("{folder}data/{}", storage.key);
+    match archive.index_for_name(&name) {
+        Some(_) => Ok(name),
+        None => Err(format!("storage `{name}` is missing from the zip file")),
+    }
+}
+
+/// The bytes of the file that hold a storage.
+fn place<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+    folder: &str,
+    storage: &StorageView,
+) -> Result<Range<u64>, String> {
+    let name = storage_name(archive, folder, storage)?;
+    let file = archive.by_name(&name).map_err(|error| format!("member `{name}`: {error}"))?;
+    let start = file.data_start().ok_or_else(|| format!("member `{name}` has no known place"))?;
+    if file.compression() != CompressionMethod::Stored {
+        return Err(format!("member `{name}` is compressed, expected stored; {SAVE_AGAIN}"));
+    }
+    let expected = storage.count.checked_mul(storage.element.width()).map(|bytes| bytes as u64);
+    if expected != Some(file.size()) {
+        let expected = format!("{} values of {} bytes", storage.count, storage.element.width());
+        return Err(format!("storage `{name}` has {} bytes, expected {expected}", file.size()));
+    }
+    Ok(start..start + file.size())
+}
+
 /// The bytes of a member. PyTorch compresses none, so no member is longer than the file.
-fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, file_len: usize) -> Result<Vec<u8>, String> {
+fn member<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+    name: &str,
+    file_len: usize,
+) -> Result<Vec<u8>, String> {
     let damaged = |error: &dyn std::fmt::Display| format!("member `{name}`: {error}");
     let mut file = archive.by_name(name).map_err(|error| damaged(&error))?;
     if file.compression() != CompressionMethod::Stored {

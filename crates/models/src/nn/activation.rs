@@ -222,7 +222,7 @@ fn gelu_tanh_slope<T: Real>(x: T) -> T {
 }
 
 #[inline(always)]
-fn gelu_sigmoid<T: Real>(x: T) -> T {
+pub(crate) fn gelu_sigmoid<T: Real>(x: T) -> T {
     x * (T::of(SIGMOID_SCALE) * x).logistic()
 }
 

@@ -16,7 +16,7 @@ const LANES: usize = 16;
 /// What is to be compiled for them must be part of the loop: closures that are passed on are `#[inline(always)]`, and
 /// loops are written out, since `for_each` and `fold` may be compiled apart.
 #[inline(always)]
-pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     // Not `Arch::dispatch`: another crate's features would make it take AVX-512.
     #[cfg(target_arch = "x86_64")]
     if let Some(avx2) = pulp::x86::V3::try_new() {
@@ -118,7 +118,7 @@ pub(super) fn lane_sum2<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
 
 /// Σ `f(x[i])` in the same way.
 #[inline(always)]
-pub(super) fn lane_sum<T: Real>(x: &[T], f: impl Fn(T) -> T) -> T {
+pub(crate) fn lane_sum<T: Real>(x: &[T], f: impl Fn(T) -> T) -> T {
     lane_sum2(x, x, |x, _| f(x))
 }
 

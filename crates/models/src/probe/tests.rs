@@ -354,11 +354,11 @@ fn folders_are_models_by_their_config() {
     assert!(message().starts_with(&format!("{shown}: ")), "{}", message());
     let cases = [
         ("{", format!("{shown}: not sound JSON: EOF while parsing an object at line 1 column 1")),
-        ("{}", format!("{shown}: has no text `model_type`, expected probe or convnet or vae")),
+        ("{}", format!("{shown}: has no text `model_type`, expected probe or convnet or enformer or vae")),
         (
             r#"{"model_type":"oracle"}"#,
             format!(
-                "{shown}: model type `oracle` is not supported by this version, expected probe or convnet or vae"
+                "{shown}: model type `oracle` is not supported by this version, expected probe or convnet or enformer or vae"
             ),
         ),
         (

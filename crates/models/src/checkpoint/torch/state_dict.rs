@@ -17,7 +17,7 @@ pub(super) struct StorageView {
 
 /// A tensor as a view: value `(i, j, …)` stands at `offset + i·stride_0 + j·stride_1 + …` of its storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TensorView {
+pub(in crate::checkpoint) struct TensorView {
     pub(super) storage: StorageView,
     pub(super) shape: Vec<usize>,
     offset: usize,
@@ -148,7 +148,7 @@ fn sizes(pickle: &Pickle, id: Id) -> Option<Vec<usize>> {
 
 impl TensorView {
     /// The tensor's bytes, row after row.
-    pub(super) fn gather(&self, storage: &[u8]) -> Result<Vec<u8>, String> {
+    pub(in crate::checkpoint) fn gather(&self, storage: &[u8]) -> Result<Vec<u8>, String> {
         let outside = || format!("of shape {:?} reaches beyond its storage", self.shape);
         let count = self.shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
         let count = count.ok_or_else(outside)?;
@@ -172,6 +172,21 @@ impl TensorView {
             advance(&mut index, &self.shape);
         }
         Ok(bytes)
+    }
+
+    /// The byte of the storage at which the tensor begins, if its values lie there row after row.
+    pub(super) fn contiguous(&self) -> Result<Option<usize>, String> {
+        let outside = || format!("of shape {:?} reaches beyond its storage", self.shape);
+        let mut stride = 1_usize;
+        for (size, found) in self.shape.iter().zip(&self.strides).rev() {
+            if *size != 1 && *found != stride {
+                return Ok(None);
+            }
+            stride = stride.checked_mul(*size).ok_or_else(outside)?;
+        }
+        let end = self.offset.checked_add(stride).filter(|end| *end <= self.storage.count);
+        end.ok_or_else(outside)?;
+        Ok(Some(self.offset * self.storage.element.width()))
     }
 
     /// The largest place that the view reaches.

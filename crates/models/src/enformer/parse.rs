@@ -1,0 +1,162 @@
+//! Reading and writing a configuration: every problem is named with its key.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
+use crate::ModelsError;
+
+const MODEL_TYPE: &str = "enformer";
+
+/// The name of the weights that were converted from the published ones.
+const OFFICIAL: &str = "EleutherAI/enformer-official-rough";
+
+impl EnformerConfig {
+    /// Reads a `config.json` and checks that its parts fit one another.
+    ///
+    /// # Errors
+    /// [`ModelsError::Network`] with the key of what is wrong.
+    pub fn from_json(text: &str) -> Result<Self, ModelsError> {
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| problem("config", format!("not sound JSON: {error}")))?;
+        let config = parse(&value)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The text of a `config.json`, which the package reads, too, unless tracks are named.
+    pub fn to_json(&self) -> String {
+        let heads: Map<String, Value> =
+            self.output_heads.iter().map(|head| (head.name.clone(), tracks_value(head))).collect();
+        let value = json!({
+            "model_type": MODEL_TYPE,
+            "dim": self.dim,
+            "depth": self.depth,
+            "heads": self.heads,
+            "output_heads": heads,
+            "target_length": self.target_length.map_or(json!(-1), |target| json!(target)),
+            "attn_dim_key": self.attn_dim_key,
+            "dropout_rate": self.dropout_rate,
+            "attn_dropout": self.attn_dropout,
+            "pos_dropout": self.pos_dropout,
+            "num_downsamples": self.num_downsamples,
+            "dim_divisible_by": self.dim_divisible_by,
+            "input_length": self.input_length,
+            "gamma_norm": self.gamma_norm.name(),
+            "crop": self.crop.name(),
+        });
+        format!("{value:#}\n")
+    }
+}
+
+fn tracks_value(head: &EnformerHead) -> Value {
+    let numbered = EnformerHead::numbered(&head.name, head.tracks.len());
+    if head.tracks == numbered.tracks { json!(head.tracks.len()) } else { json!(head.tracks) }
+}
+
+pub(super) fn problem(place: impl Into<String>, problem: impl Into<String>) -> ModelsError {
+    ModelsError::Network { place: place.into(), problem: problem.into() }
+}
+
+fn parse(value: &Value) -> Result<EnformerConfig, ModelsError> {
+    let keys = value.as_object().ok_or_else(|| problem("config", "found no object of keys and values"))?;
+    match keys.get("model_type").map(|found| found.as_str()) {
+        None | Some(Some(MODEL_TYPE)) => {}
+        Some(found) => {
+            return Err(problem("model_type", format!("found {found:?}, expected \"{MODEL_TYPE}\"")));
+        }
+    }
+    let default = EnformerConfig::default();
+    let num_downsamples = key(keys, "num_downsamples", default.num_downsamples)?;
+    Ok(EnformerConfig {
+        dim: key(keys, "dim", default.dim)?,
+        depth: key(keys, "depth", default.depth)?,
+        heads: key(keys, "heads", default.heads)?,
+        attn_dim_key: key(keys, "attn_dim_key", default.attn_dim_key)?,
+        output_heads: match keys.get("output_heads") {
+            None => default.output_heads,
+            Some(heads) => output_heads(heads)?,
+        },
+        target_length: target_length(keys)?,
+        num_downsamples,
+        dim_divisible_by: key(keys, "dim_divisible_by", default.dim_divisible_by)?,
+        dropout_rate: key(keys, "dropout_rate", default.dropout_rate)?,
+        attn_dropout: key(keys, "attn_dropout", default.attn_dropout)?,
+        pos_dropout: key(keys, "pos_dropout", default.pos_dropout)?,
+        input_length: key(keys, "input_length", EnformerConfig::default_length(num_downsamples))?,
+        gamma_norm: gamma_norm(keys)?,
+        crop: match name(keys, "crop")? {
+            None => default.crop,
+            Some(name) => {
+                choose("crop", name, [EnformerCrop::Centre, EnformerCrop::Reference], EnformerCrop::name)?
+            }
+        },
+    })
+}
+
+fn target_length(keys: &Map<String, Value>) -> Result<Option<usize>, ModelsError> {
+    match keys.get("target_length") {
+        None => Ok(EnformerConfig::default().target_length),
+        Some(value) if value.as_i64() == Some(-1) => Ok(None),
+        Some(_) => key(keys, "target_length", 0).map(Some),
+    }
+}
+
+fn gamma_norm(keys: &Map<String, Value>) -> Result<GammaNorm, ModelsError> {
+    if let Some(name) = name(keys, "gamma_norm")? {
+        return choose("gamma_norm", name, [GammaNorm::Positions, GammaNorm::Features], GammaNorm::name);
+    }
+    let official = keys.get("_name_or_path").and_then(Value::as_str) == Some(OFFICIAL);
+    let over_positions = key(keys, "use_tf_gamma", false)? || official;
+    Ok(if over_positions { GammaNorm::Positions } else { GammaNorm::Features })
+}
+
+fn output_heads(value: &Value) -> Result<Vec<EnformerHead>, ModelsError> {
+    let heads = value.as_object().ok_or_else(|| {
+        problem("output_heads", format!("found {value}, expected an object of names and numbers of tracks"))
+    })?;
+    heads.iter().map(|(name, tracks)| head(name, tracks)).collect()
+}
+
+/// The tracks of a head in memory, at most: a number in a file takes no more.
+const MAX_TRACKS: u64 = 1 << 20;
+
+fn head(name: &str, tracks: &Value) -> Result<EnformerHead, ModelsError> {
+    if let Some(n) = tracks.as_u64().filter(|&n| n <= MAX_TRACKS) {
+        return Ok(EnformerHead::numbered(name, n as usize));
+    }
+    let tracks = serde_json::from_value(tracks.clone()).map_err(|_| {
+        let found =
+            format!("found {tracks}, expected a number of tracks up to {MAX_TRACKS} or a list of names");
+        problem(format!("output_heads.{name}"), found)
+    })?;
+    Ok(EnformerHead { name: name.to_owned(), tracks })
+}
+
+fn key<T: DeserializeOwned>(keys: &Map<String, Value>, name: &str, default: T) -> Result<T, ModelsError> {
+    match keys.get(name) {
+        None => Ok(default),
+        Some(value) => {
+            T::deserialize(value).map_err(|error| problem(name, format!("found {value}: {error}")))
+        }
+    }
+}
+
+fn name<'a>(keys: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, ModelsError> {
+    match keys.get(key) {
+        None => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(found) => Err(problem(key, format!("found {found}, expected a name"))),
+    }
+}
+
+fn choose<T: Copy>(
+    key: &str,
+    found: &str,
+    all: [T; 2],
+    name: fn(T) -> &'static str,
+) -> Result<T, ModelsError> {
+    all.into_iter()
+        .find(|it| name(*it) == found)
+        .ok_or_else(|| problem(key, format!("found `{found}`, expected {}", all.map(name).join(" or "))))
+}

@@ -1,0 +1,306 @@
+//! Enformers: configurations, names of tensors, the basis of positions, predictions and variants of small models.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use cistron::encode::{Edit, Readout, Reduce, SequenceBatch, SequenceModel};
+use cistron::models::{
+    Checkpoint, Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, Precision, load_model,
+    relative_position_basis,
+};
+use cistron::{Alphabet, Seed};
+use conformance::golden;
+
+const PRECISIONS: [Precision; 2] = [Precision::Single, Precision::Double];
+
+fn close(found: f64, expected: f64) -> bool {
+    // What the peer's single and double precision differ by, and twice that for ours.
+    (found - expected).abs() <= 2e-5 + 1e-5 * expected.abs()
+}
+
+fn assert_close(found: &[f64], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (a, b)) in found.iter().zip(expected).enumerate() {
+        assert!(close(*a, *b), "{what}, number {index}: found {a}, expected {b}");
+    }
+}
+
+fn config_of(folder: &Path, length: usize) -> EnformerConfig {
+    let config = EnformerConfig::from_json(&fs::read_to_string(folder.join("config.json")).unwrap()).unwrap();
+    EnformerConfig { input_length: length, ..config }
+}
+
+/// The letters of an array of 0 to 3, 4 for an unknown letter and -1 for padding.
+fn letters(file: &Checkpoint) -> SequenceBatch {
+    let tensor = file.get("in.indices").unwrap();
+    let code = |index: &f64| if *index < 0.0 { Alphabet::dna().padding() } else { *index as u8 };
+    let codes = tensor.to_f64().iter().map(code).collect();
+    SequenceBatch::from_rows(&Alphabet::dna(), tensor.shape()[1], codes).unwrap()
+}
+
+fn whole(model: &Enformer, head: &str) -> Readout {
+    model.spec().readout(Some(head), &[], None, Reduce::Keep).unwrap()
+}
+
+fn predict(model: &Enformer, batch: &SequenceBatch, head: &str) -> Vec<f64> {
+    model.predict_f64(batch, &whole(model, head)).unwrap().into_iter().collect()
+}
+
+fn weights(folder: &Path) -> std::path::PathBuf {
+    folder.join("model.safetensors")
+}
+
+#[test]
+fn small_models_predict_as_the_peer() {
+    for name in ["g1_basic", "g2_odd_length", "g3_four_pool"] {
+        let Some(folder) = golden(&format!("enformer/{name}")) else { return };
+        let io = Checkpoint::read(folder.join("io.safetensors")).unwrap();
+        let batch = letters(&io);
+        let config = config_of(&folder, batch.width());
+        for precision in PRECISIONS {
+            let (model, report) = Enformer::from_file(&config, weights(&folder), precision).unwrap();
+            assert_eq!((report.extra.len(), report.prefix_stripped), (0, None), "{name}");
+            let embeddings: Vec<f64> = model.embeddings(&batch).unwrap().into_iter().map(f64::from).collect();
+            for width in ["f32", "f64"] {
+                let expected = |what: &str| io.get(&format!("{width}.{what}")).unwrap().to_f64();
+                assert_close(&embeddings, &expected("embeddings"), name);
+                for head in &config.output_heads {
+                    let what = format!("head.{}", head.name);
+                    assert_close(&predict(&model, &batch, &head.name), &expected(&what), name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn readouts_choose_tracks_and_bins_of_the_whole() {
+    let Some(folder) = golden("enformer/g2_odd_length") else { return };
+    let batch = letters(&Checkpoint::read(folder.join("io.safetensors")).unwrap());
+    let (model, _) =
+        Enformer::from_file(&config_of(&folder, batch.width()), weights(&folder), Precision::Double).unwrap();
+    let all = model.predict_f64(&batch, &whole(&model, "human")).unwrap();
+    let tracks = ["5", "2"].map(String::from);
+    for (reduce, bins) in [(Reduce::Keep, 7..9), (Reduce::Sum, 60..126), (Reduce::Mean, 0..1)] {
+        let readout = model.spec().readout(Some("human"), &tracks, Some(bins.clone()), reduce).unwrap();
+        let found = model.predict_f64(&batch, &readout).unwrap();
+        for (index, track) in [5, 2].into_iter().enumerate() {
+            let chosen: Vec<f64> = bins.clone().map(|bin| all[[0, bin, track]]).collect();
+            let sum: f64 = chosen.iter().sum();
+            let expected = match reduce {
+                Reduce::Keep => chosen,
+                Reduce::Sum => vec![sum],
+                Reduce::Mean => vec![sum / bins.len() as f64],
+            };
+            let found: Vec<f64> = (0..readout.bins_out()).map(|bin| found[[0, bin, index]]).collect();
+            // In double precision only the order of sums differs.
+            assert!(
+                found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12),
+                "{found:?} {expected:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn pickles_with_aliases_are_the_same_models() {
+    let Some(folder) = golden("enformer/g1_basic") else { return };
+    let batch = letters(&Checkpoint::read(folder.join("io.safetensors")).unwrap());
+    let config = config_of(&folder, batch.width());
+    let pickle = folder.join("pytorch_model.bin");
+    let (plain, _) = Enformer::from_file(&config, weights(&folder), Precision::Single).unwrap();
+    let (aliased, report) = Enformer::from_file(&config, &pickle, Precision::Single).unwrap();
+    assert!(report.extra.is_empty(), "{report:?}");
+    assert_eq!(predict(&plain, &batch, "human"), predict(&aliased, &batch, "human"));
+    // The aliases alone, behind what wrappers leave, and a tensor that nothing needs.
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("wrapped.safetensors");
+    let mut wrapped = Checkpoint::new();
+    for (name, tensor) in Checkpoint::read(&pickle).unwrap().tensors() {
+        let part = name.split('.').next().unwrap();
+        if !["stem", "conv_tower", "transformer", "final_pointwise"].contains(&part) {
+            wrapped.insert(format!("model.enformer.{name}"), tensor.clone());
+        }
+    }
+    wrapped.insert("model.step", plain_tensor());
+    wrapped.write(&path).unwrap();
+    let (model, report) = Enformer::from_file(&config, &path, Precision::Single).unwrap();
+    assert_eq!(report.prefix_stripped.as_deref(), Some("model.enformer."));
+    assert_eq!(report.extra, ["model.step"]);
+    assert_eq!(predict(&plain, &batch, "mouse"), predict(&model, &batch, "mouse"));
+}
+
+fn plain_tensor() -> cistron::models::Tensor {
+    cistron::models::Tensor::from_f32(&[1], &[3.0]).unwrap()
+}
+
+#[test]
+fn a_finetuned_head_takes_the_place_of_the_others() {
+    let Some(folder) = golden("enformer/w1_wrappers") else { return };
+    let io = Checkpoint::read(folder.join("wrappers.safetensors")).unwrap();
+    let batch = letters(&io);
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("finetuned.safetensors");
+    let mut finetuned = Checkpoint::new();
+    for (name, tensor) in Checkpoint::read(weights(&folder)).unwrap().tensors() {
+        finetuned.insert(format!("enformer.{name}"), tensor.clone());
+    }
+    for part in ["to_tracks.0.weight", "to_tracks.0.bias"] {
+        finetuned.insert(part, io.get(&format!("linear_head.param.{part}")).unwrap().clone());
+    }
+    finetuned.write(&path).unwrap();
+    let config = config_of(&folder, batch.width());
+    let (model, report) = Enformer::from_file(&config, &path, Precision::Single).unwrap();
+    assert_eq!(model.config().output_heads, [EnformerHead::numbered("tracks", 5)]);
+    assert_eq!(report.extra.len(), 4, "the old heads are named: {report:?}");
+    // The peer was run without the function that follows.
+    let expected = io.get("linear_head.pred").unwrap().to_f64();
+    let expected: Vec<f64> = expected.into_iter().map(|x| x.exp().ln_1p()).collect();
+    assert_close(&predict(&model, &batch, "tracks"), &expected, "head");
+}
+
+#[test]
+fn the_full_model_has_the_package_s_tensors() {
+    let Some(folder) = golden("enformer") else { return };
+    let config = EnformerConfig::default();
+    let text = fs::read_to_string(folder.join("full_model_state_dict_keys.txt")).unwrap();
+    let expected: Vec<(&str, Vec<usize>)> = text
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .filter(|cells| !cells[0].starts_with("_trunk.") && !cells[0].ends_with("num_batches_tracked"))
+        .map(|cells| (cells[0], cells[2].split('x').map(|size| size.parse().unwrap()).collect()))
+        .collect();
+    let found = Enformer::tensors(&config);
+    let found: Vec<(&str, Vec<usize>)> = found.iter().map(|(name, shape)| (&**name, shape.clone())).collect();
+    assert_eq!(found, expected);
+    assert_eq!(config.n_parameters(), 251_221_292);
+}
+
+#[test]
+fn filters_are_rounded_as_the_peer_rounds() {
+    let Some(folder) = golden("enformer/ops") else { return };
+    let lists: BTreeMap<String, Vec<usize>> =
+        serde_json::from_slice(&fs::read(folder.join("filter_lists.json")).unwrap()).unwrap();
+    for (name, expected) in lists {
+        let number = |prefix: &str| {
+            name.split('_').find_map(|part| part.strip_prefix(prefix)).unwrap().parse::<usize>().unwrap()
+        };
+        let config = EnformerConfig {
+            dim: number("dim"),
+            num_downsamples: number("down"),
+            dim_divisible_by: number("div"),
+            ..EnformerConfig::default()
+        };
+        assert_eq!(config.tower_filters(), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_basis_is_that_of_exact_arithmetic() {
+    let Some(folder) = golden("enformer/ops") else { return };
+    let ops = Checkpoint::read(folder.join("ops.safetensors")).unwrap();
+    let mut seen = 0;
+    for (name, tensor) in ops.tensors() {
+        let parts: Vec<&str> = name.split('.').collect();
+        let &["posbasis", positions, functions, kind] = &parts[..] else { continue };
+        let (n, f) = (positions[1..].parse().unwrap(), functions[1..].parse().unwrap());
+        let (norm, tolerance) = match kind {
+            "exact_f64_norm_features" => (GammaNorm::Features, 1e-9),
+            "exact_f64_norm_positions" => (GammaNorm::Positions, 1e-9),
+            // Single precision loses digits of exponents, the more the more positions: up to this much.
+            _ => (GammaNorm::Features, 3e-3),
+        };
+        let found = relative_position_basis(n, f, norm);
+        assert_eq!(found.len(), tensor.len(), "{name}");
+        for (a, b) in found.iter().zip(tensor.to_f64()) {
+            assert!((a - b).abs() <= tolerance, "{name}: found {a}, expected {b}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+    let table = Checkpoint::read(folder.join("tf_gammas.safetensors")).unwrap();
+    let table = table.tensors().next().unwrap().1.to_f64();
+    let found = relative_position_basis(1536, 192, GammaNorm::Positions);
+    for (place, expected) in table.into_iter().enumerate() {
+        let found = found[[place / 32, 64 + place % 32]];
+        // The table was made in single precision.
+        assert!((found - expected).abs() < 2.6e-3, "{place}: found {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn the_middle_is_cut_by_our_rule_or_the_peer_s() {
+    let Some(folder) = golden("enformer/ops") else { return };
+    let ops = Checkpoint::read(folder.join("ops.safetensors")).unwrap();
+    let mut seen = 0;
+    for (name, tensor) in ops.tensors() {
+        let Some(case) = name.strip_prefix("crop.L") else { continue };
+        let (length, target) = case.split_once(".T").unwrap();
+        let (length, target): (usize, i64) = (length.parse().unwrap(), target.parse().unwrap());
+        let target_length = usize::try_from(target).ok();
+        let crop = EnformerCrop::Reference;
+        let reference = EnformerConfig { target_length, crop, ..EnformerConfig::default() };
+        let expected: Vec<usize> = tensor.to_f64().into_iter().map(|row| row as usize).collect();
+        assert_eq!(reference.kept_bins(length).collect::<Vec<_>>(), expected, "{name}");
+        let ours = EnformerConfig { crop: EnformerCrop::Centre, ..reference }.kept_bins(length);
+        assert_eq!(ours.len(), target_length.unwrap_or(length), "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+}
+
+#[test]
+fn variants_are_as_two_whole_predictions() {
+    let Some(folder) = golden("enformer/g3_four_pool") else { return };
+    let (dna, width) = (Alphabet::dna(), 1024);
+    let config = EnformerConfig { target_length: None, ..config_of(&folder, width) };
+    let (model, _) = Enformer::from_file(&config, weights(&folder), Precision::Single).unwrap();
+    let sequence = cistron::encode::random_sequences(&dna, 1, width, &[], Seed::new(3)).unwrap();
+    let sequence = sequence.to_sequences().unwrap().remove(0);
+    let readout = whole(&model, "human");
+    let pass = model.as_incremental().unwrap().reference(&sequence, &readout).unwrap();
+    let edit = |position: u32, code| Edit { position, code };
+    let mutants: Vec<Vec<Edit>> = vec![
+        vec![],
+        vec![edit(500, sequence.codes()[500])],
+        vec![edit(0, 3 - sequence.codes()[0])],
+        vec![edit(1023, 3 - sequence.codes()[1023])],
+        vec![edit(500, 3 - sequence.codes()[500]), edit(503, dna.unknown()), edit(90, dna.padding())],
+        (0..width as u32).step_by(9).map(|place| edit(place, 2)).collect(),
+    ];
+    let borrowed: Vec<&[Edit]> = mutants.iter().map(Vec::as_slice).collect();
+    let mut deltas = ndarray_of(mutants.len(), &readout);
+    pass.deltas(&borrowed, deltas.view_mut()).unwrap();
+    for (mutant, found) in mutants.iter().zip(deltas.outer_iter()) {
+        let mut codes = sequence.codes().to_vec();
+        for edit in mutant {
+            codes[edit.position as usize] = edit.code;
+        }
+        let rows = [sequence.codes().to_vec(), codes].concat();
+        let both = SequenceBatch::from_rows(&dna, width, rows).unwrap();
+        let both = model.predict_f64(&both, &readout).unwrap();
+        let size = found.len();
+        let both: Vec<f64> = both.into_iter().collect();
+        for (place, found) in found.iter().enumerate() {
+            let expected = both[size + place] - both[place];
+            assert!((found - expected).abs() <= 1e-5, "{mutant:?}: found {found}, expected {expected}");
+        }
+    }
+    assert!(deltas.iter().any(|delta| delta.abs() > 1e-3), "the variants do something");
+}
+
+fn ndarray_of(n: usize, readout: &Readout) -> cistron::ndarray::Array3<f64> {
+    cistron::ndarray::Array3::zeros((n, readout.bins_out(), readout.tracks.len()))
+}
+
+#[test]
+fn folders_tell_what_they_are() {
+    let Some(folder) = golden("enformer/g1_basic") else { return };
+    let loaded = load_model(&folder).unwrap();
+    assert_eq!((loaded.info.model_type.as_str(), loaded.info.input_length), ("enformer", Some(12_288)));
+    let head = &loaded.info.heads[0];
+    assert_eq!((head.bins, head.bin_width.unwrap().get(), head.first_bin), (4, 8, 766 * 8));
+    assert_eq!(loaded.info.receptive_field, None);
+}
