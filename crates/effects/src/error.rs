@@ -39,6 +39,23 @@ pub enum EffectError {
         /// The effect of no change.
         delta: f64,
     },
+    /// An exact engine and two predictions say different things of a mutant.
+    #[error(
+        "engine `{engine}` gives the change at position {position} of sequence {sequence} the effect {found}, expected \
+         {expected} as by two predictions"
+    )]
+    Check {
+        /// The engine.
+        engine: &'static str,
+        /// Which sequence, from 0.
+        sequence: usize,
+        /// Which position, from 0.
+        position: u32,
+        /// The effect by the engine.
+        found: f64,
+        /// The effect by two predictions.
+        expected: f64,
+    },
     /// Nothing to compare.
     #[error("the {group} group has no value, expected at least one")]
     EmptyGroup {

@@ -76,6 +76,8 @@ pub struct SaturationOptions {
     /// Mutants a prediction of a black-box model. Never changes a result but by the model's own rounding.
     /// Default 256.
     pub batch: usize,
+    /// Mutants of each sequence that an exact engine's effects are checked on, by two predictions. Default 0.
+    pub check: usize,
     /// Sequences a block. `None`: one for a black-box model, else as many as give 2 MiB of effects.
     pub block: Option<usize>,
 }
@@ -90,6 +92,7 @@ impl Default for SaturationOptions {
             readout: None,
             engine: Engine::Auto,
             batch: 256,
+            check: 0,
             block: None,
         }
     }

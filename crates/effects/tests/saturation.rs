@@ -25,6 +25,8 @@ struct Weights {
     table: Array2<f64>,
     /// What an edit that changes nothing is said to do; 0 in an honest model.
     lie: f64,
+    /// What is added to the effect of every A; 0 in an honest model.
+    flaw: f64,
 }
 
 impl Weights {
@@ -33,7 +35,7 @@ impl Weights {
         spec.heads[0].tracks = ["sum", "twice"].iter().take(tracks).map(|&name| name.into()).collect();
         let mut stream = Seed::new(seed).stream("weights", 0);
         let table = Array2::from_shape_simple_fn((length, 4), || stream.uniform() - 0.5);
-        Self { spec, table, lie: 0.0 }
+        Self { spec, table, lie: 0.0, flaw: 0.0 }
     }
 
     fn weight(&self, position: usize, code: u8) -> f64 {
@@ -97,7 +99,8 @@ impl ReferencePass for Pass<'_> {
             let change = |edit: &Edit| {
                 let at = edit.position as usize;
                 let honest = self.model.weight(at, edit.code) - self.model.weight(at, self.codes[at]);
-                if edit.code == self.codes[at] { self.model.lie } else { honest }
+                let flaw = if edit.code == 0 { self.model.flaw } else { 0.0 };
+                if edit.code == self.codes[at] { self.model.lie } else { honest + flaw }
             };
             let delta: f64 = mutant.iter().map(change).sum();
             for (cell, track) in out.iter_mut().zip(&self.tracks) {
@@ -486,4 +489,26 @@ fn a_part_with_damaged_blocks_is_refused() {
     fs::write(part.join("plan.json"), tampered).unwrap();
     let parts = Parts::open(&[part]).unwrap();
     assert!(parts.replay(&mut |_| Ok(())).is_err());
+}
+
+#[test]
+fn exact_effects_are_checked_by_predictions() {
+    let sequences = sequences(&["GATTACAGAT"]);
+    let effects = |flaw, check| {
+        let model = Weights { flaw, ..Weights::new(10, 2, 4) };
+        let options = SaturationOptions { check, ..SaturationOptions::default() };
+        let plan = SaturationPlan::new(&sequences[..], &model, options).unwrap();
+        plan.execute(Shard::WHOLE, Run::default(), &mut |_| Ok(())).map_err(|error| error.to_string())
+    };
+    for check in [0, 1, 7, 1000] {
+        assert_eq!(effects(0.0, check), Ok(()));
+    }
+    assert_eq!(effects(0.01, 0), Ok(()));
+    let error = effects(0.01, 1000).unwrap_err();
+    // The first position where A is a substitution is the first.
+    assert!(
+        error.starts_with("engine `closed` gives the change at position 0 of sequence 0 the effect "),
+        "{error}"
+    );
+    assert!(error.ends_with("as by two predictions"), "{error}");
 }

@@ -144,6 +144,9 @@ pub(crate) struct SaturateArgs {
     /// How effects are computed
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
+    /// Check N effects of each sequence by an exact engine against two predictions, and stop if they differ
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    check: usize,
     /// Compute part I of N, I from 0, into DIR/part-I-of-N
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -234,6 +237,7 @@ impl SaturateArgs {
             readout: Some(readout),
             engine: self.engine.into(),
             batch: self.batch,
+            check: self.check,
             block: None,
         }
     }

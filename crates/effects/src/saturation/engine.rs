@@ -2,13 +2,16 @@ use cistron_core::{Alphabet, Sequence};
 use cistron_encode::{
     Edit, IncrementalModel, ModelSpec, Mutant, Readout, Reduce, SequenceBatch, SequenceModel,
 };
-use ndarray::{Array3, ArrayViewMut1, ArrayViewMut3, Axis};
+use ndarray::{Array1, Array3, ArrayViewMut1, ArrayViewMut3, Axis, s};
 
 use super::{SaturationOptions, Scale, UnknownLetters, out_of_range};
 use crate::EffectError;
 
 /// Mutants that an exact engine scores at a time.
 const EXACT_BATCH: usize = 4096;
+
+/// What a checked effect may be off by: this share of the largest effect, and this of the model's own output.
+const CHECKED: (f64, f64) = (1e-4, 1e-5);
 
 /// Which engine computes the effects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,7 @@ pub(super) struct Evaluator<'a> {
     scale: Scale,
     unknown: UnknownLetters,
     batch: usize,
+    check: usize,
 }
 
 impl<'a> Evaluator<'a> {
@@ -57,8 +61,8 @@ impl<'a> Evaluator<'a> {
         options: &SaturationOptions,
     ) -> Result<Self, EffectError> {
         let exact = options.engine.of(model)?;
-        let (scale, unknown, batch) = (options.scale, options.unknown, options.batch);
-        Ok(Self { model, exact, readout, positions, scale, unknown, batch })
+        let SaturationOptions { scale, unknown, batch, check, .. } = *options;
+        Ok(Self { model, exact, readout, positions, scale, unknown, batch, check })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -148,7 +152,7 @@ impl<'a> Evaluator<'a> {
         let mut out = Array3::zeros((EXACT_BATCH.min(edits.len()), shape.0, shape.1));
         for edits in edits.chunks(EXACT_BATCH) {
             let mutants: Vec<&Mutant> = edits.iter().map(std::slice::from_ref).collect();
-            let mut out = out.slice_mut(ndarray::s![..edits.len(), .., ..]);
+            let mut out = out.slice_mut(s![..edits.len(), .., ..]);
             pass.deltas(&mutants, out.view_mut())?;
             for (edit, out) in edits.iter().zip(out.outer_iter()) {
                 put(deltas, *edit, out.iter().copied());
@@ -160,8 +164,41 @@ impl<'a> Evaluator<'a> {
         pass.deltas(&[&[unchanged]], nothing.view_mut())?;
         match nothing.iter().find(|delta| **delta != 0.0) {
             Some(&delta) => Err(EffectError::Inexact { engine: model.engine(), sequence: index, delta }),
-            None => Ok(0.0),
+            None => self.check(model, index, sequence, edits, deltas).map(|()| 0.0),
         }
+    }
+
+    /// Predicts mutants from all over the sequence, and compares.
+    fn check(
+        &self,
+        model: &dyn IncrementalModel,
+        index: usize,
+        sequence: &Sequence,
+        edits: &[Edit],
+        deltas: &ArrayViewMut3<'_, f64>,
+    ) -> Result<(), EffectError> {
+        let n = self.check.min(edits.len());
+        let chosen: Vec<Edit> = (0..n).map(|i| edits[i * edits.len() / n]).collect();
+        let largest = deltas.iter().filter(|delta| delta.is_finite()).fold(0.0_f64, |a, b| a.max(b.abs()));
+        let mut expected = Array3::zeros(deltas.raw_dim());
+        let mut reference = Array1::zeros(deltas.dim().2);
+        if n > 0 {
+            self.black_box(sequence, &chosen, &mut expected.view_mut(), &mut reference.view_mut())?;
+        }
+        for Edit { position, code } in chosen {
+            let place = s![position as usize, usize::from(code), ..];
+            for ((&found, &expected), own) in
+                deltas.slice(place).iter().zip(expected.slice(place)).zip(&reference)
+            {
+                let own: &f64 = own;
+                // The engine's own rounding, and that of predictions.
+                if (found - expected).abs() > CHECKED.0 * largest + CHECKED.1 * own.abs() {
+                    let engine = model.engine();
+                    return Err(EffectError::Check { engine, sequence: index, position, found, expected });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Every batch has the same number of rows: the reference first, then mutants, then the reference again as
