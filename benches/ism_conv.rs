@@ -1,10 +1,11 @@
 //! Every substitution of one sequence through networks of convolutions, and its DeepLIFT attribution.
 //!
 //! `cargo bench -p benchmarks --bench ism_conv -- prepare NETWORK FOLDER` writes a network (`basset`, `beluga` or
-//! `bpnet`) with He's random weights, a sequence and 20 shuffles of it; `run FOLDER` computes all changes and `attribute
-//! FOLDER` the contributions beside the shuffles to the last head's first track; both print the CPU seconds of a first run
-//! and a second, and write `ours.npy` or `ours-attribution.npy`. `variants FOLDER ENGINE` scores 1,000 variants by the exact
-//! engine (`auto`) or two predictions each (`blackbox`). Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
+//! `bpnet`) with He's random weights, a sequence and 20 shuffles of it; `run FOLDER` computes all changes and
+//! `attribute FOLDER` the contributions beside the shuffles to the last head's first track; both print the CPU seconds
+//! of a first run and a second, and write `ours.npy` or `ours-attribution.npy`. `accuracy FOLDER` compares changes with
+//! those in double precision. `variants FOLDER ENGINE` scores 1,000 variants by the exact engine (`auto`) or two
+//! predictions each (`blackbox`). Set `RAYON_NUM_THREADS=1` to compare with one thread of a peer.
 
 #![expect(clippy::print_stdout, reason = "the times are the benchmark's result")]
 
@@ -24,7 +25,7 @@ use cistron_encode::{
     random_sequences,
 };
 use cistron_genome::Genome;
-use cistron_models::{Checkpoint, ConvNet, ConvNetConfig, HeadActivation, Tensor};
+use cistron_models::{Checkpoint, ConvNet, ConvNetConfig, HeadActivation, Precision, Tensor};
 use ndarray::Array3;
 
 /// The program's own: it keeps the pages of large blocks.
@@ -37,6 +38,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const LENGTH: usize = 2000;
 /// The shuffles that it is compared with.
 const REFERENCES: u64 = 20;
+/// The root mean square error that changes may have, in shares of their root mean square.
+const MOST_ERROR: f64 = 1e-5;
 
 fn main() -> Result<()> {
     // Cargo adds `--bench` to what the user gave.
@@ -45,6 +48,7 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["prepare", network, folder] => prepare(network, Path::new(folder)),
         ["run", folder] => run(Path::new(folder)),
+        ["accuracy", folder] => accuracy(Path::new(folder)),
         ["attribute", folder] => attribute(Path::new(folder)),
         ["variants", folder, "auto"] => variants(Path::new(folder), Engine::Auto),
         ["variants", folder, "blackbox"] => variants(Path::new(folder), Engine::BlackBox),
@@ -95,12 +99,33 @@ fn he_weights(config: &ConvNetConfig) -> Result<Checkpoint> {
     Ok(checkpoint)
 }
 
-fn run(folder: &Path) -> Result<()> {
-    let (net, _) = ConvNet::load(folder)?;
+/// A sequence and the positions that are mutated.
+fn task(folder: &Path) -> Result<(Sequence, Range<usize>)> {
     let sequence = Sequence::parse(&Alphabet::dna(), &fs::read_to_string(folder.join("sequence.txt"))?)?;
     let positions = fs::read_to_string(folder.join("positions.txt"))?;
     let (start, end) = positions.trim().split_once(' ').ok_or("expected two positions")?;
-    let positions = start.parse()?..end.parse()?;
+    Ok((sequence, start.parse()?..end.parse()?))
+}
+
+/// How far changes in single precision are from those in double.
+fn accuracy(folder: &Path) -> Result<()> {
+    let (net, _) = ConvNet::load(folder)?;
+    let (sequence, positions) = task(folder)?;
+    let single = mutants(&net, &sequence, positions.clone())?;
+    let net = net.with_precision(Precision::Double)?;
+    let double = mutants(&net, &sequence, positions)?;
+    let squares = |values: Array3<f64>| values.iter().map(|value| value * value).sum::<f64>();
+    let share = (squares(&single - &double) / squares(double)).sqrt();
+    println!("root mean square error of a change: {share:.1e} of its root mean square");
+    if share > MOST_ERROR {
+        return Err(format!("expected at most {MOST_ERROR:.0e}").into());
+    }
+    Ok(())
+}
+
+fn run(folder: &Path) -> Result<()> {
+    let (net, _) = ConvNet::load(folder)?;
+    let (sequence, positions) = task(folder)?;
     let mut changes = Array3::zeros((0, 0, 0));
     for name in ["first", "warm"] {
         let start = cpu_seconds();

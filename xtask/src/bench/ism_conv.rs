@@ -53,6 +53,7 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
     for network in &NETWORKS {
         let folder = folder(workspace, &format!("ism-conv-{}", network.name))?;
         status(release(workspace, "ism_conv")?.args(["prepare", network.name]).arg(&folder))?;
+        status(release(workspace, "ism_conv")?.arg("accuracy").arg(&folder))?;
         for ((task, compare), shares) in TASKS.into_iter().zip(network.shares) {
             let (mut ours, mut theirs) = (release(workspace, "ism_conv")?, peers.script("ism_conv.py"));
             ours.arg(task).arg(&folder).env("RAYON_NUM_THREADS", "1");
