@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
-use cistron_core::{AtomicFile, Seed};
+use cistron_core::Seed;
 use cistron_encode::{
     DeepLiftModel, Fill, GradientModel, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce,
     SequenceBatch, SequenceModel,
@@ -298,14 +297,7 @@ fn spec(config: &ConvNetConfig) -> Result<ModelSpec, ModelsError> {
 }
 
 fn write_config(config: &ConvNetConfig, folder: &Path) -> Result<(), ModelsError> {
-    let path = folder.join("config.json");
-    let text = config.to_json()?;
-    let write = || {
-        let mut file = AtomicFile::create(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.commit()
-    };
-    write().map_err(ModelsError::io(&path))
+    crate::load::write_config(folder, &config.to_json()?)
 }
 
 impl SequenceModel for ConvNet {

@@ -1,8 +1,7 @@
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
-use cistron_core::{Alphabet, AtomicFile, Seed};
+use cistron_core::{Alphabet, Seed};
 use cistron_encode::{
     Fill, HeadSpec, IncrementalModel, ModelError, ModelSpec, Readout, Reduce, SequenceBatch, SequenceModel,
 };
@@ -274,13 +273,7 @@ impl EnformerConfig {
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelsError> {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(ModelsError::io(folder))?;
-        let path = folder.join("config.json");
-        let write = || {
-            let mut file = AtomicFile::create(&path)?;
-            file.write_all(self.to_json().as_bytes())?;
-            file.commit()
-        };
-        write().map_err(ModelsError::io(&path))
+        crate::load::write_config(folder, &self.to_json())
     }
 }
 

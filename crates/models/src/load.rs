@@ -1,6 +1,8 @@
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use cistron_core::AtomicFile;
 use cistron_encode::{HeadSpec, ModelSpec, SequenceModel};
 use serde_json::Value;
 
@@ -155,6 +157,17 @@ fn model_type(folder: &Path, expected: &[&'static str]) -> Result<&'static str, 
         found: found.to_owned(),
         expected: names(),
     })
+}
+
+/// Writes the `config.json` of a folder, complete or not at all.
+pub(crate) fn write_config(folder: &Path, text: &str) -> Result<(), ModelsError> {
+    let path = folder.join("config.json");
+    let write = || {
+        let mut file = AtomicFile::create(&path)?;
+        file.write_all(text.as_bytes())?;
+        file.commit()
+    };
+    write().map_err(ModelsError::io(&path))
 }
 
 /// The file of a folder's weights.

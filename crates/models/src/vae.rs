@@ -1,8 +1,7 @@
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
-use cistron_core::{Alphabet, AtomicFile, Seed};
+use cistron_core::{Alphabet, Seed};
 use cistron_encode::alignment::WildType;
 use cistron_encode::{ModelError, ModelSpec, Readout, SequenceBatch, SequenceModel};
 use ndarray::{Array3, ArrayView2};
@@ -162,13 +161,7 @@ impl Vae {
     }
 
     fn save_config(&self, folder: &Path) -> Result<(), ModelsError> {
-        let (path, text) = (folder.join("config.json"), self.config.to_json()?);
-        let write = || {
-            let mut file = AtomicFile::create(&path)?;
-            file.write_all(text.as_bytes())?;
-            file.commit()
-        };
-        write().map_err(ModelsError::io(&path))
+        crate::load::write_config(folder, &self.config.to_json()?)
     }
 
     /// The same network computed in another precision.
