@@ -41,6 +41,8 @@ pub use activation::Activation;
 pub(crate) use activation::gelu_sigmoid;
 pub use conv::ConvShape;
 pub(crate) use frozen::{DeltaPass, Frozen, FrozenLayer, Letter};
+#[cfg(test)]
+pub(crate) use kernel::composed;
 pub use gradients::Gradients;
 pub use layers::{BatchNormLayer, ConvLayer, LayerNormLayer, LinearLayer, Pass};
 pub use loss::Loss;

@@ -9,7 +9,7 @@ use super::*;
 use crate::train::Initializer;
 
 /// 12 numbers wide, three halvings; weights of attention that begin as zeros are drawn, too.
-fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
+pub(super) fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
     EnformerConfig {
         dim: 12,
         depth: 2,
@@ -25,19 +25,21 @@ fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
 }
 
 fn model(config: &EnformerConfig, precision: Precision, seed: u64) -> Enformer {
-    let seed = Seed::new(seed);
-    Enformer::build(config, Place { precision, ..Place::default() }, &mut |parameter| {
-        let drawn = match &parameter.name {
-            name if name.contains("to_out") => Initializer::Uniform { bound: 0.3 },
-            name if name.ends_with("running_mean") => Initializer::Uniform { bound: 0.5 },
-            _ => return parameter.initial(seed),
-        };
-        drawn.values(seed, &parameter.name, &parameter.shape)
-    })
-    .unwrap()
+    let place = Place { precision, ..Place::default() };
+    Enformer::build(config, place, &mut |parameter| drawn(parameter, Seed::new(seed))).unwrap()
 }
 
-fn sequence(length: usize, seed: u64) -> Sequence {
+/// What a parameter begins as, but what would begin as zeros.
+pub(super) fn drawn(parameter: &parameters::Parameter, seed: Seed) -> Result<Vec<f32>, ModelsError> {
+    let rule = match &parameter.name {
+        name if name.contains("to_out") => Initializer::Uniform { bound: 0.3 },
+        name if name.ends_with("running_mean") => Initializer::Uniform { bound: 0.5 },
+        _ => return parameter.initial(seed),
+    };
+    rule.values(seed, &parameter.name, &parameter.shape)
+}
+
+pub(super) fn sequence(length: usize, seed: u64) -> Sequence {
     let letters = random_sequences(&Alphabet::dna(), 1, length, &[], Seed::new(seed)).unwrap();
     letters.to_sequences().unwrap().remove(0)
 }
