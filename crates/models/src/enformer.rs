@@ -241,7 +241,9 @@ impl Enformer {
                 Body::Double(engine) => {
                     narrowed(engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())))
                 }
-                Body::Graph(graph) => graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?,
+                Body::Graph(graph) => {
+                    graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?
+                }
             };
             out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
         }

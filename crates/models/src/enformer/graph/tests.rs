@@ -4,9 +4,14 @@ use super::super::engine::Engine;
 use super::super::parameters::Parameter;
 use super::super::tests::{drawn, sequence, small};
 use super::*;
-use crate::nn::composed;
+use crate::nn::{Loss, composed};
+use crate::train::{
+    Batches, Dataset, Network, NetworkTrainee, Step, Stepping, Trainee, Validation, with_feed,
+};
 
 mod golden;
+mod gradients;
+mod trained;
 
 fn source(parameter: &Parameter) -> Result<Vec<f32>, ModelsError> {
     drawn(parameter, Seed::new(3))
@@ -60,4 +65,65 @@ fn the_graph_computes_what_the_engine_does() {
             }
         }
     }
+}
+
+fn training_pass() -> Pass {
+    Pass::Training(Box::new(Seed::new(1).stream("test", 0)))
+}
+
+/// One batch, again and again.
+struct Learner<'a> {
+    graph: &'a Graph,
+    x: Tensor,
+    /// Of each head.
+    targets: Vec<Tensor>,
+    loss: Loss,
+}
+
+impl Dataset for Learner<'_> {
+    type Batch = ();
+
+    fn n_rows(&self) -> u64 {
+        1
+    }
+
+    fn batch(&self, _: u64, _: &[u64]) -> Result<(), ModelsError> {
+        Ok(())
+    }
+}
+
+impl Network for Learner<'_> {
+    type Batch = ();
+
+    fn parameters(&self) -> &Parameters {
+        self.graph.parameters()
+    }
+
+    fn loss(&self, (): &(), pass: &mut Pass) -> Result<(Tensor, f64), ModelsError> {
+        let predictions = self.graph.forward(&self.x, pass)?;
+        let mut losses = predictions.iter().zip(&self.targets).map(|(it, target)| it.loss(target, self.loss));
+        let first = losses.next().unwrap()?;
+        Ok((losses.try_fold(first, |sum, loss| sum.add(&loss?))?, 1.0))
+    }
+
+    fn validate(&self, _: u64) -> Result<Validation, ModelsError> {
+        Ok(Validation::default())
+    }
+
+    fn identity(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// Losses and norms of some steps.
+fn learn(learner: &Learner<'_>, stepping: Stepping, learning_rate: f64, n_steps: u64) -> Vec<[f64; 2]> {
+    let batches = Batches::new(1, 1, Seed::new(1)).unwrap();
+    with_feed(learner, batches, 0, |feed| {
+        let mut trainee = NetworkTrainee::new(learner, feed, stepping, Seed::new(1)).unwrap();
+        let mut step = |epoch| {
+            let report = trainee.step(Step { epoch, index: 0, global: epoch }, learning_rate).unwrap();
+            [report.loss_sum, report.gradient_norm.unwrap()]
+        };
+        (0..n_steps).map(&mut step).collect()
+    })
 }

@@ -7,9 +7,7 @@ use cistron_core::Alphabet;
 use super::*;
 use crate::enformer::EnformerHead;
 use crate::nn::Loss;
-use crate::train::{
-    Adam, Batches, Dataset, Network, NetworkTrainee, Optimizer, Step, Stepping, Trainee, Validation, with_feed,
-};
+use crate::train::{Adam, Optimizer, Stepping};
 
 /// A folder of golden files; `None` where there are none.
 #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
@@ -48,9 +46,8 @@ fn small_models_predict_as_the_peer() {
             let run = || {
                 let embeddings = graph.embeddings(&x, &mut Pass::Evaluation).unwrap();
                 let heads = config.output_heads.iter().enumerate();
-                let heads = heads.map(|(i, head)| {
-                    (format!("head.{}", head.name), graph.tracks(&embeddings, i).unwrap())
-                });
+                let heads = heads
+                    .map(|(i, head)| (format!("head.{}", head.name), graph.tracks(&embeddings, i).unwrap()));
                 heads.chain([("embeddings".to_owned(), embeddings.clone())]).collect::<Vec<_>>()
             };
             for found in [run(), composed(run)] {
@@ -157,6 +154,11 @@ fn assert_gradients(graph: &Graph, loss: &Tensor, expected: &[(String, Vec<f64>)
     for (name, expected) in expected {
         let found = gradients.get(&graph.parameters().get(name).unwrap()).unwrap().to_f64().unwrap();
         let most = largest(expected);
+        if what == "bn_train" && most < 1e-6 {
+            // A batch normalisation further on takes constants out: on both sides this is rounding.
+            assert!(name.ends_with(".bias") && largest(&found) < 1e-6, "{name} {found:?}");
+            continue;
+        }
         assert!(most > 0.0, "{what} {name}");
         for (a, b) in found.iter().zip(expected) {
             assert!((a - b).abs() <= 1e-4 * most, "{what} {name}: found {a}, expected {b}, largest {most}");
@@ -190,22 +192,20 @@ fn the_first_step_of_finetuning_has_the_peer_s_loss_and_gradients() {
     }
 }
 
-fn training_pass() -> Pass {
-    Pass::Training(Box::new(Seed::new(1).stream("test", 0)))
-}
-
 #[test]
 fn batch_normalisation_is_trained_as_by_the_peer() {
     let Some(mut finetuning) = Finetuning::open() else { return };
     finetuning.config.output_heads = vec![EnformerHead::numbered("human", 7)];
     let trainable: Trainable = "head,pointwise,transformer,tower,batch-norm".parse().unwrap();
+    // The first track of the targets stands for all seven.
+    let target = finetuning.target("target.log1p").narrow(2, 0, 1).unwrap().to_f32().unwrap();
+    let target = target.into_iter().flat_map(|value| [value; 7]).collect();
+    let target = Tensor::from_f32(target, &[2, 6, 7], Device::Cpu).unwrap();
     for recompute in [false, true] {
         let graph = finetuning.graph(&trainable, recompute);
-        let prediction =
-            graph.forward(&finetuning.input(&graph), &mut training_pass()).unwrap().remove(0);
-        let cost = prediction.loss(&finetuning.target("pearson.human.target"), Loss::Poisson).unwrap();
+        let prediction = graph.forward(&finetuning.input(&graph), &mut training_pass()).unwrap().remove(0);
+        let cost = prediction.loss(&target, Loss::Poisson).unwrap();
         let expected = values(&finetuning.file, "bn_train.loss")[0];
-        println!("{} {} {expected}", cost.scalar().unwrap(), prediction.loss(&finetuning.target("pearson.human.target"), Loss::SquaredError).unwrap().scalar().unwrap());
         assert!((cost.scalar().unwrap() - expected).abs() <= 1e-5);
         assert_gradients(&graph, &cost, &finetuning.tensors("bn_train.grad."), "bn_train");
         let saved = graph.weights().unwrap();
@@ -220,62 +220,7 @@ fn batch_normalisation_is_trained_as_by_the_peer() {
     }
 }
 
-/// One batch, again and again.
-struct Learner<'a> {
-    graph: &'a Graph,
-    x: Tensor,
-    target: Tensor,
-    loss: Loss,
-}
-
-impl Dataset for Learner<'_> {
-    type Batch = ();
-
-    fn n_rows(&self) -> u64 {
-        1
-    }
-
-    fn batch(&self, _: u64, _: &[u64]) -> Result<(), ModelsError> {
-        Ok(())
-    }
-}
-
-impl Network for Learner<'_> {
-    type Batch = ();
-
-    fn parameters(&self) -> &Parameters {
-        self.graph.parameters()
-    }
-
-    fn loss(&self, (): &(), pass: &mut Pass) -> Result<(Tensor, f64), ModelsError> {
-        let prediction = self.graph.forward(&self.x, pass)?.remove(0);
-        Ok((prediction.loss(&self.target, self.loss)?, 1.0))
-    }
-
-    fn validate(&self, _: u64) -> Result<Validation, ModelsError> {
-        Ok(Validation::default())
-    }
-
-    fn identity(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-}
-
 const LEARNING_RATE: f64 = 1e-3;
-
-/// Losses and norms of three steps.
-fn three_steps(learner: &Learner<'_>, optimizer: Optimizer) -> Vec<[f64; 2]> {
-    let stepping = Stepping { optimizer, clip: Some(0.5), accumulate: 1, decay_all: true };
-    let batches = Batches::new(1, 1, Seed::new(1)).unwrap();
-    with_feed(learner, batches, 0, |feed| {
-        let mut trainee = NetworkTrainee::new(learner, feed, stepping, Seed::new(1)).unwrap();
-        let mut step = |epoch| {
-            let report = trainee.step(Step { epoch, index: 0, global: epoch }, LEARNING_RATE).unwrap();
-            [report.loss_sum, report.gradient_norm.unwrap()]
-        };
-        (0..3).map(&mut step).collect()
-    })
-}
 
 #[test]
 fn three_steps_of_finetuning_are_the_peer_s() {
@@ -291,10 +236,11 @@ fn three_steps_of_finetuning_are_the_peer_s() {
                 let what = format!("{mode}.{name}.{rule}");
                 let graph = finetuning.graph(&trainable, false);
                 let (x, target) = (finetuning.input(&graph), finetuning.target("target.log1p"));
-                let traces = three_steps(&Learner { graph: &graph, x, target, loss }, optimizer);
-                let expected = |key: &str, step: usize| {
-                    finetuning.traces["runs"][&what][key][step].as_f64().unwrap()
-                };
+                let learner = Learner { graph: &graph, x, targets: vec![target], loss };
+                let stepping = Stepping { optimizer, clip: Some(0.5), accumulate: 1, decay_all: true };
+                let traces = learn(&learner, stepping, LEARNING_RATE, 3);
+                let expected =
+                    |key: &str, step: usize| finetuning.traces["runs"][&what][key][step].as_f64().unwrap();
                 for (step, [loss, norm]) in traces.into_iter().enumerate() {
                     let (expected_loss, expected_norm) =
                         (expected("losses", step), expected("total_grad_norms_before_clip", step));
@@ -319,7 +265,10 @@ fn assert_moved(found: &[f64], expected: &[f64], gradient: &[f64], what: &str) {
     let most = largest(gradient);
     for (i, (a, b)) in found.iter().zip(expected).enumerate() {
         let bound = if gradient[i].abs() < 1e-5 * most { 3.0 * LEARNING_RATE } else { 5e-6 };
-        let error = (a - b).abs();
-        if error > bound { println!("{what}, number {i}: found {a}, expected {b}, gradient {} of {most} err {error}", gradient[i]); }
+        assert!(
+            (a - b).abs() <= bound,
+            "{what}, number {i}: found {a}, expected {b}, gradient {}",
+            gradient[i]
+        );
     }
 }
