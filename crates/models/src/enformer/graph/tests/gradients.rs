@@ -89,42 +89,35 @@ fn computed_again_everything_is_the_same_to_the_last_bit() {
 }
 
 #[test]
-#[ignore = "measures"]
-fn full_size() {
-    let recompute = std::env::var_os("RECOMPUTE").is_some();
-    let trainable = std::env::var("TRAIN").unwrap();
-    let config = EnformerConfig {
-        output_heads: vec![super::super::super::EnformerHead::numbered("t", 5)],
-        ..EnformerConfig::default()
+fn in_evaluation_nothing_is_kept_for_gradients() {
+    let config = small(64, None);
+    let graph = graph(TRAINED[0], &config, GraphOptions::default());
+    let cost =
+        weighed(&graph.forward(&input(&graph, &config, Precision::Single), &mut Pass::Evaluation).unwrap());
+    let gradients = cost.gradients().unwrap();
+    for (name, tensor) in graph.parameters().trained() {
+        assert_eq!(gradients.get(&tensor).is_some(), name.starts_with("_heads."), "{name}");
+    }
+}
+
+#[test]
+fn each_rate_of_dropout_acts_by_itself() {
+    let rates = |dropout_rate, attn_dropout, pos_dropout| EnformerConfig {
+        dropout_rate,
+        attn_dropout,
+        pos_dropout,
+        ..small(64, None)
     };
-    let mut source = |it: &Parameter| {
-        Ok((0..it.shape.iter().product::<usize>())
-            .map(|i| 0.02 * (i as f32 * 0.37).sin() + f32::from(u8::from(it.name.ends_with("running_var"))))
-            .collect())
+    let differs = |config: &EnformerConfig, trainable: &str| {
+        let graph = graph(trainable, config, GraphOptions::default());
+        let x = input(&graph, config, Precision::Single);
+        let run = |mut pass: Pass| graph.forward(&x, &mut pass).unwrap()[0].to_f32().unwrap();
+        run(training_pass()) != run(Pass::Evaluation)
     };
-    let graph = Graph::new(
-        &config,
-        &trainable.parse().unwrap(),
-        &mut source,
-        GraphOptions { recompute, ..GraphOptions::default() },
-    )
-    .unwrap();
-    let x = match graph.entry() {
-        Entry::Letters => letters(config.input_length, 1, Precision::Single),
-        Entry::Block(_) => Tensor::from_f32(
-            (0..1536 * 1536).map(|i| (i as f32 * 0.11).sin()).collect(),
-            &[1, 1536, 1536],
-            Device::Cpu,
-        )
-        .unwrap(),
-    };
-    for _ in 0..2 {
-        let start = std::time::Instant::now();
-        let out = weighed(&graph.forward(&x, &mut training_pass()).unwrap());
-        let forward = start.elapsed();
-        out.gradients().unwrap();
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
-        println!("{trainable} {recompute} forward {forward:?} all {:?} {peak}", start.elapsed());
+    assert!(!differs(&rates(0.0, 0.0, 0.0), "transformer"));
+    for config in [rates(0.4, 0.0, 0.0), rates(0.0, 0.4, 0.0), rates(0.0, 0.0, 0.4)] {
+        assert!(differs(&config, "transformer"));
+        assert_eq!(differs(&config, "pointwise"), config.dropout_rate > 0.0);
+        assert!(!differs(&config, "head"));
     }
 }
