@@ -231,6 +231,49 @@ fn softmaxes() {
 }
 
 #[test]
+fn pairs_of_rows() {
+    // The last more than are worked on at a time.
+    for length in [2, 3, 6, 7, 128, 131] {
+        let x = || numbers(&[2, length, 3], 0);
+        let logits = || numbers(&[2, length / 2, 3], 1);
+        if length < 10 {
+            check("differences of pairs", &[x()], |x| x[0].pair_differences().unwrap());
+            check("means of pairs", &[x(), logits()], |x| x[0].pair_means(&x[1]).unwrap());
+        }
+        check_composed(|| pairs::PairDifferences, [x()]);
+        check_composed(|| pairs::PairMeans, [x(), logits()]);
+    }
+    let x = tensor(vec![5.0, 3.0, 7.0], &[1, 3, 1]);
+    assert_eq!(x.pair_differences().unwrap().to_f64().unwrap(), [2.0]);
+    let found = x.pair_means(&tensor(vec![0.0], &[1, 1, 1])).unwrap();
+    assert_eq!(found.to_f64().unwrap(), [4.0, 7.0]);
+    assert!(x.pair_means(&numbers(&[1, 2, 1], 0)).is_err());
+}
+
+#[test]
+fn logits_of_distances() {
+    for positions in [1, 2, 5] {
+        let inputs = || [numbers(&[2, 3, positions, 4], 0), numbers(&[2, 2 * positions - 1, 4], 1)];
+        check("logits of distances", &inputs(), |x| x[0].relative_logits(&x[1]).unwrap());
+        check_composed(|| relative::RelativeLogits, inputs());
+    }
+    // More than one block of queries, the last one short.
+    let (queries, keys) = (numbers(&[2, 2, 150, 3], 0), numbers(&[2, 299, 3], 1));
+    check_composed(|| relative::RelativeLogits, [queries.clone(), keys.clone()]);
+    let found = queries.relative_logits(&keys).unwrap().to_f64().unwrap();
+    let (queries, keys) = (queries.to_f64().unwrap(), keys.to_f64().unwrap());
+    for (head, item, i, j) in [(0, 0, 0, 0), (1, 1, 149, 0), (1, 0, 70, 130), (0, 1, 64, 63)] {
+        let query = &queries[((head * 2 + item) * 150 + i) * 3..][..3];
+        let key = &keys[(head * 299 + 149 + j - i) * 3..][..3];
+        let expected: f64 = query.iter().zip(key).map(|(q, k)| q * k).sum();
+        let found = found[((head * 2 + item) * 150 + i) * 150 + j];
+        assert!((found - expected).abs() < 1e-12, "{head} {item} {i} {j}: {found} {expected}");
+    }
+    let (queries, keys) = (numbers(&[2, 2, 5, 3], 0), numbers(&[2, 10, 3], 1));
+    assert!(queries.relative_logits(&keys).is_err());
+}
+
+#[test]
 fn losses() {
     let shape = [3, 5];
     let poisson_multinomial = Loss::PoissonMultinomial { weight: 5.0 };
