@@ -7,8 +7,8 @@ use std::path::Path;
 
 use cistron::encode::{Edit, Readout, Reduce, SequenceBatch, SequenceModel};
 use cistron::models::{
-    Checkpoint, Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, Precision, load_model,
-    relative_position_basis,
+    Activation, Checkpoint, Enformer, EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput,
+    GammaNorm, Precision, load_model, relative_position_basis,
 };
 use cistron::{Alphabet, Seed};
 use conformance::golden;
@@ -136,29 +136,58 @@ fn plain_tensor() -> cistron::models::Tensor {
     cistron::models::Tensor::from_f32(&[1], &[3.0]).unwrap()
 }
 
+/// A checkpoint of a wrapper as the package saves it, in a folder with the configuration of what is wrapped.
+fn wrapper(case: &str, of: &Path) -> (tempfile::TempDir, Checkpoint) {
+    let io = Checkpoint::read(of.join("wrappers.safetensors")).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut wrapper = Checkpoint::new();
+    for (name, tensor) in Checkpoint::read(weights(of)).unwrap().tensors() {
+        wrapper.insert(format!("enformer.{name}"), tensor.clone());
+    }
+    for (name, tensor) in io.tensors() {
+        if let Some(name) = name.strip_prefix(&format!("{case}.param.")) {
+            wrapper.insert(name, tensor.clone());
+        }
+    }
+    wrapper.write(weights(scratch.path())).unwrap();
+    (scratch, io)
+}
+
+const OLD_HEADS: [&str; 4] = [
+    "enformer._heads.human.0.bias",
+    "enformer._heads.human.0.weight",
+    "enformer._heads.mouse.0.bias",
+    "enformer._heads.mouse.0.weight",
+];
+
 #[test]
 fn a_finetuned_head_takes_the_place_of_the_others() {
     let Some(folder) = golden("enformer/w1_wrappers") else { return };
-    let io = Checkpoint::read(folder.join("wrappers.safetensors")).unwrap();
-    let batch = letters(&io);
-    let scratch = tempfile::tempdir().unwrap();
-    let path = scratch.path().join("finetuned.safetensors");
-    let mut finetuned = Checkpoint::new();
-    for (name, tensor) in Checkpoint::read(weights(&folder)).unwrap().tensors() {
-        finetuned.insert(format!("enformer.{name}"), tensor.clone());
+    // The package makes this normalisation and does not apply it.
+    let unused_norm = ["post_embed_transform.1.bias", "post_embed_transform.1.weight"];
+    let softplus = Some(Activation::Softplus);
+    for (case, reads, activation, unused) in [
+        ("linear_head", EnformerHeadInput::Embeddings, None, &[][..]),
+        ("post_transformer", EnformerHeadInput::Transformer, softplus, &unused_norm),
+    ] {
+        let (wrapped, io) = wrapper(case, &folder);
+        let batch = letters(&io);
+        let config = config_of(&folder, batch.width());
+        let head = EnformerHead { reads, ..EnformerHead::numbered("tracks", 5) };
+        let (made, report) =
+            Enformer::from_file(&config, weights(wrapped.path()), Precision::Single).unwrap();
+        assert_eq!(made.config().output_heads, [head.clone()]);
+        assert_eq!(report.prefix_stripped.as_deref(), Some("enformer."));
+        assert_eq!(report.extra, [&OLD_HEADS[..], unused].concat(), "{case}");
+        // What a configuration says of the head stands.
+        let config = EnformerConfig { output_heads: vec![EnformerHead { activation, ..head }], ..config };
+        let expected = io.get(&format!("{case}.pred")).unwrap().to_f64();
+        for precision in PRECISIONS {
+            let (model, _) = Enformer::from_file(&config, weights(wrapped.path()), precision).unwrap();
+            assert_eq!(model.config(), &config);
+            assert_close(&predict(&model, &batch, "tracks"), &expected, case);
+        }
     }
-    for part in ["to_tracks.0.weight", "to_tracks.0.bias"] {
-        finetuned.insert(part, io.get(&format!("linear_head.param.{part}")).unwrap().clone());
-    }
-    finetuned.write(&path).unwrap();
-    let config = config_of(&folder, batch.width());
-    let (model, report) = Enformer::from_file(&config, &path, Precision::Single).unwrap();
-    assert_eq!(model.config().output_heads, [EnformerHead::numbered("tracks", 5)]);
-    assert_eq!(report.extra.len(), 4, "the old heads are named: {report:?}");
-    // The peer was run without the function that follows.
-    let expected = io.get("linear_head.pred").unwrap().to_f64();
-    let expected: Vec<f64> = expected.into_iter().map(|x| x.exp().ln_1p()).collect();
-    assert_close(&predict(&model, &batch, "tracks"), &expected, "head");
 }
 
 #[test]

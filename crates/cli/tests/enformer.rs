@@ -17,7 +17,7 @@ fn bench() -> Bench {
         heads: 2,
         attn_dim_key: 4,
         output_heads: vec![
-            EnformerHead { name: "human".into(), tracks: vec!["liver".into(), "heart".into()] },
+            EnformerHead::named("human", ["liver", "heart"]),
             EnformerHead::numbered("mouse", 30),
         ],
         target_length: Some(2),

@@ -14,6 +14,7 @@ use crate::{Checkpoint, LoadReport, ModelsError, Tensor};
 mod basis;
 mod config;
 mod engine;
+mod heads;
 mod incremental;
 mod layers;
 mod parameters;
@@ -23,7 +24,7 @@ mod transformer;
 mod weights;
 
 pub use basis::relative_position_basis;
-pub use config::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
+pub use config::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
 
 use engine::{Engine, Source};
 
@@ -185,7 +186,7 @@ impl Enformer {
         }
     }
 
-    /// The embeddings of the bins that are kept, (N, bins, 2 dim): what the heads read.
+    /// The embeddings of the bins that are kept, (N, bins, 2 dim): what heads read, unless they say otherwise.
     ///
     /// # Errors
     /// [`ModelError`] if the batch does not fit the model.
@@ -197,10 +198,8 @@ impl Enformer {
         for (codes, mut out) in batch.codes().outer_iter().zip(out.outer_iter_mut()) {
             let codes = codes.to_vec();
             let values = match &self.body {
-                Body::Single(engine) => engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())),
-                Body::Double(engine) => {
-                    narrowed(engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())))
-                }
+                Body::Single(engine) => engine.embeddings(&codes, kept.clone()),
+                Body::Double(engine) => narrowed(engine.embeddings(&codes, kept.clone())),
             };
             out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
         }
@@ -227,8 +226,7 @@ impl Enformer {
     fn read<T: Real + Default>(&self, engine: &Engine<T>, trunk: Vec<T>, readout: &Readout) -> Array3<f64> {
         let first = self.config.kept_bins(trunk.len() / self.config.dim).start;
         let wanted = first + readout.bins.start..first + readout.bins.end;
-        let embeddings = engine.embed(&engine.attended(trunk, wanted));
-        let values = engine.tracks(&embeddings, readout.head, &readout.tracks);
+        let values = engine.tracks(&engine.attended(trunk, wanted), readout.head, &readout.tracks);
         let (n_tracks, n_bins) = (readout.tracks.len(), readout.bins.len());
         let value = |bin: usize, track: usize| values[bin * n_tracks + track].wide();
         Array3::from_shape_fn((1, readout.bins_out(), n_tracks), |(_, bin, track)| {

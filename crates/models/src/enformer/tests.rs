@@ -51,12 +51,14 @@ fn config_with(key: &str, value: &str) -> Result<EnformerConfig, ModelsError> {
 
 #[test]
 fn configurations_come_back_and_unknown_keys_are_ignored() {
-    let named = EnformerHead { name: "new".into(), tracks: vec!["liver".into(), "heart".into()] };
+    let named = EnformerHead::named("new", ["liver", "heart"]);
+    let linear = EnformerHead { activation: None, ..EnformerHead::numbered("linear", 2) };
+    let normed = EnformerHead { reads: EnformerHeadInput::NormedTransformer, ..named.clone() };
     for config in [
         EnformerConfig::default(),
         EnformerConfig {
             target_length: None,
-            output_heads: vec![named],
+            output_heads: vec![linear, EnformerHead { name: "normed".into(), ..normed }, named],
             gamma_norm: GammaNorm::Positions,
             crop: EnformerCrop::Reference,
             ..small(100, None)
@@ -104,6 +106,23 @@ fn configurations_that_do_not_fit_are_refused_with_the_key() {
         ("output_heads", "{\"a\": 0}", "output_heads.a: found no track, expected at least one"),
         ("output_heads", "{\"a\": 9e9}", "output_heads.a: found 9000000000.0, expected a number of tracks"),
         ("output_heads", "3", "output_heads: found 3, expected an object of names and numbers of tracks"),
+        ("output_heads", "{\"a\": {}}", "output_heads.a: found no `tracks`, expected some"),
+        ("output_heads", "{\"a\": {\"tracks\": -1}}", "output_heads.a.tracks: found -1, expected a number"),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"activaton\": \"none\"}}",
+            "output_heads.a: found the key `activaton`, expected tracks, activation, reads",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"activation\": \"softmax\"}}",
+            "output_heads.a.activation: found `softmax`, expected none or relu or",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"reads\": \"stem\"}}",
+            "output_heads.a.reads: found `stem`, expected embeddings or transformer or normed_transformer",
+        ),
         ("dropout_rate", "1", "dropout_rate: found 1, expected at least 0 and below 1"),
         ("gamma_norm", "\"both\"", "gamma_norm: found `both`, expected positions or features"),
         ("crop", "1", "crop: found 1, expected a name"),
@@ -179,6 +198,53 @@ fn truncated_files_are_refused() {
     }
     fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
     assert!(Enformer::load(folder.path()).is_err(), "bytes that are of no tensor");
+}
+
+/// Heads that show what they read: the weights of track i are 1 at place i.
+#[test]
+fn heads_read_embeddings_or_the_rows_of_the_transformer() {
+    let head = |name: &str, reads, width| EnformerHead {
+        activation: None,
+        reads,
+        ..EnformerHead::numbered(name, width)
+    };
+    let config = EnformerConfig {
+        output_heads: vec![
+            head("embeddings", EnformerHeadInput::Embeddings, 24),
+            head("rows", EnformerHeadInput::Transformer, 12),
+            head("normed", EnformerHeadInput::NormedTransformer, 12),
+        ],
+        ..small(64, Some(4))
+    };
+    let seed = Seed::new(3);
+    let model = Enformer::build(&config, Precision::Double, &mut |parameter| match &*parameter.name {
+        "_heads.normed.norm.weight" => Ok((0..12).map(|i| i as f32).collect()),
+        "_heads.normed.norm.bias" => Ok(vec![0.5; 12]),
+        name if name.starts_with("_heads") && name.ends_with("weight") => {
+            let width = parameter.shape[1];
+            Ok((0..width * width).map(|i| f32::from(u8::from(i / width == i % width))).collect())
+        }
+        name if name.starts_with("_heads") => Ok(vec![0.0; parameter.shape[0]]),
+        _ => parameter.initial(seed),
+    })
+    .unwrap();
+    let batch = SequenceBatch::from_sequences(&[sequence(64, 5)]).unwrap();
+    let read = |head: &str| {
+        let readout = model.spec().readout(Some(head), &[], None, Reduce::Keep).unwrap();
+        model.predict_f64(&batch, &readout).unwrap()
+    };
+    let embeddings = model.embeddings(&batch).unwrap();
+    assert!(read("embeddings").iter().zip(&embeddings).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-6));
+    let (rows, normed) = (read("rows"), read("normed"));
+    for bin in 0..4 {
+        let row: Vec<f64> = (0..12).map(|i| rows[[0, bin, i]]).collect();
+        let mean = row.iter().sum::<f64>() / 12.0;
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 12.0;
+        for (i, x) in row.iter().enumerate() {
+            let expected = (x - mean) / (variance + 1e-5).sqrt() * i as f64 + 0.5;
+            assert!((normed[[0, bin, i]] - expected).abs() < 1e-12, "{bin} {i}");
+        }
+    }
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::EnformerConfig;
-use super::config::EnformerHead;
 use super::parameters::{Parameter, parameters};
+use super::{EnformerConfig, EnformerHead, EnformerHeadInput};
 use crate::checkpoint::CheckpointFile;
 use crate::{LoadReport, ModelsError};
 
@@ -25,6 +24,9 @@ const COUNTER: &str = "num_batches_tracked";
 
 /// The head of a finetuned model, beside the names of the model itself.
 const NEW_HEAD: &str = "to_tracks.0";
+
+/// The normalisation before it; what is index 0 does nothing.
+const NEW_NORM: &str = "post_embed_transform.1";
 
 /// The name of that head.
 const NEW_HEAD_NAME: &str = "tracks";
@@ -89,12 +91,12 @@ fn candidates(name: &str, prefix: &str) -> Vec<String> {
     for (own, alias) in ALIASES {
         candidates.extend(name.strip_prefix(own).map(|rest| format!("{prefix}{alias}{rest}")));
     }
+    let wrapper = prefix.strip_suffix("enformer.").unwrap_or(prefix);
     let of_new_head = name.strip_prefix("_heads.").and_then(|rest| rest.strip_prefix(NEW_HEAD_NAME));
-    candidates.extend(
-        of_new_head
-            .and_then(|rest| rest.strip_prefix(".0"))
-            .map(|rest| format!("{}{NEW_HEAD}{rest}", prefix.strip_suffix("enformer.").unwrap_or(prefix))),
-    );
+    for (own, alias) in [(".0.", NEW_HEAD), (".norm.", NEW_NORM)] {
+        let rest = of_new_head.and_then(|rest| rest.strip_prefix(own));
+        candidates.extend(rest.map(|rest| format!("{wrapper}{alias}.{rest}")));
+    }
     candidates
 }
 
@@ -104,7 +106,9 @@ fn canonical(name: &str) -> Option<String> {
     own.or_else(|| Some(name.to_owned()))
 }
 
-/// A finetuned model's own head takes the place of the heads that the configuration names.
+/// A finetuned model's own head takes the place of the heads that the configuration names, unless it is one of them.
+///
+/// A layer as wide as the transformer reads the transformer's rows, any other the embeddings.
 pub(super) fn with_new_head(config: &EnformerConfig, file: &CheckpointFile) -> EnformerConfig {
     let is_head = |name: &&str| {
         let wrapper = name.strip_suffix(".weight").and_then(|name| name.strip_suffix(NEW_HEAD));
@@ -112,8 +116,13 @@ pub(super) fn with_new_head(config: &EnformerConfig, file: &CheckpointFile) -> E
     };
     let shape = file.names().find(is_head).and_then(|name| file.shape(name));
     let mut config = config.clone();
-    if let Some(&n_tracks) = shape.and_then(<[usize]>::first) {
-        config.output_heads = vec![EnformerHead::numbered(NEW_HEAD_NAME, n_tracks)];
-    }
+    let Some(&[n_tracks, width]) = shape else { return config };
+    let described = config.output_heads.iter().find(|head| head.name == NEW_HEAD_NAME).cloned();
+    let head = described.unwrap_or_else(|| {
+        let head = EnformerHead::numbered(NEW_HEAD_NAME, n_tracks);
+        let reads = if width == config.dim { EnformerHeadInput::Transformer } else { head.reads };
+        EnformerHead { reads, ..head }
+    });
+    config.output_heads = vec![head];
     config
 }
