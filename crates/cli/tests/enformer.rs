@@ -5,7 +5,7 @@ mod support;
 
 use cistron::Seed;
 use cistron::encode::NpzReader;
-use cistron::models::{Enformer, EnformerConfig, EnformerHead};
+use cistron::models::{Enformer, EnformerConfig, EnformerHead, EnformerHeadInput};
 use support::Bench;
 
 /// A model of 64 letters, 8 positions of which 2 are kept: 16 letters in the middle.
@@ -18,7 +18,11 @@ fn bench() -> Bench {
         attn_dim_key: 4,
         output_heads: vec![
             EnformerHead::named("human", ["liver", "heart"]),
-            EnformerHead::numbered("mouse", 30),
+            EnformerHead {
+                activation: None,
+                reads: EnformerHeadInput::Transformer,
+                ..EnformerHead::numbered("mouse", 30)
+            },
         ],
         target_length: Some(2),
         num_downsamples: 3,
@@ -44,7 +48,8 @@ fn models_are_described() {
         "input_length\t64",
         "positions\t8",
         "bins\t2 of 8 bases, from bin 3",
-        "head\thuman (2 tracks)",
+        "head\thuman (2 tracks, reads embeddings, activation softplus)",
+        "head\tmouse (30 tracks, reads transformer, activation none)",
         "filters\t6, 6, 12",
         "gamma_norm\tfeatures",
     ] {

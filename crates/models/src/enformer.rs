@@ -13,6 +13,7 @@ use crate::{Checkpoint, LoadReport, ModelsError, Tensor};
 
 mod basis;
 mod config;
+mod contexts;
 mod engine;
 mod heads;
 mod incremental;
@@ -25,6 +26,7 @@ mod weights;
 
 pub use basis::relative_position_basis;
 pub use config::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
+pub use contexts::{EnformerContextHead, EnformerContexts};
 
 use engine::{Engine, Source};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::heads::{Head, Pointwise};
+use super::heads::{Head, Output, Pointwise};
 use super::layers::{Dense, LayerNorm, Scaling};
 use super::parameters::{Parameter, parameters};
 use super::tower::{Stage, Tower};
@@ -22,7 +22,7 @@ pub(super) struct Engine<T> {
     pub(super) tower: Tower<T>,
     transformer: Transformer<T>,
     pub(super) pointwise: Pointwise<T>,
-    pub(super) heads: Vec<Head<T>>,
+    pub(super) heads: Vec<Output<T>>,
 }
 
 /// Where the numbers of a tensor come from.
@@ -137,15 +137,15 @@ impl Builder<'_> {
         Ok(LayerNorm { weight, bias: self.values(&format!("{name}.bias"))? })
     }
 
-    fn head<T: Real>(&mut self, head: &EnformerHead) -> Result<Head<T>, ModelsError> {
+    fn head<T: Real>(&mut self, head: &EnformerHead) -> Result<Output<T>, ModelsError> {
         let name = format!("_heads.{}", head.name);
         let has_norm = head.reads == EnformerHeadInput::NormedTransformer;
-        Ok(Head {
+        Ok(Output::Head(Head {
             reads: head.reads,
             norm: has_norm.then(|| self.norm(&format!("{name}.norm"))).transpose()?,
             layer: self.dense(&format!("{name}.0"))?,
             activation: head.activation,
-        })
+        }))
     }
 
     fn stem<T: Real>(&mut self) -> Result<Stage<T>, ModelsError> {

@@ -6,6 +6,7 @@ use faer::Accum;
 use rayon::prelude::*;
 
 use super::EnformerHeadInput;
+use super::contexts::ContextTracks;
 use super::layers::{Dense, LayerNorm, Scaling, Shelf, room};
 use crate::Activation;
 use crate::nn::Real;
@@ -38,6 +39,23 @@ impl<T: Real> Pointwise<T> {
     }
 }
 
+/// What makes tracks.
+#[derive(Debug)]
+pub(super) enum Output<T> {
+    Head(Head<T>),
+    Contexts(ContextTracks<T>),
+}
+
+impl<T: Real + Default> Output<T> {
+    /// Some tracks, which are there, of the transformer's rows: (positions, tracks).
+    pub(super) fn tracks(&self, rows: &[T], pointwise: &Pointwise<T>, tracks: &[u32]) -> Vec<T> {
+        match self {
+            Self::Head(head) => head.tracks(rows, pointwise, tracks),
+            Self::Contexts(contexts) => contexts.tracks(&pointwise.apply(rows), tracks),
+        }
+    }
+}
+
 /// A head with its weights.
 #[derive(Debug)]
 pub(super) struct Head<T> {
@@ -49,8 +67,7 @@ pub(super) struct Head<T> {
 }
 
 impl<T: Real> Head<T> {
-    /// Some tracks, which are there, of the transformer's rows: (positions, tracks).
-    pub(super) fn tracks(&self, rows: &[T], pointwise: &Pointwise<T>, tracks: &[u32]) -> Vec<T> {
+    fn tracks(&self, rows: &[T], pointwise: &Pointwise<T>, tracks: &[u32]) -> Vec<T> {
         let inputs = match (self.reads, &self.norm) {
             (EnformerHeadInput::Embeddings, _) => Cow::Owned(pointwise.apply(rows)),
             (_, Some(norm)) => {

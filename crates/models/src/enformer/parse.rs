@@ -116,7 +116,7 @@ fn target_length(keys: &Map<String, Value>) -> Result<Option<usize>, ModelsError
 
 fn gamma_norm(keys: &Map<String, Value>) -> Result<GammaNorm, ModelsError> {
     if let Some(name) = name(keys, "gamma_norm")? {
-        return choose("gamma_norm", name, [GammaNorm::Positions, GammaNorm::Features], GammaNorm::name);
+        return choose("gamma_norm", name, GammaNorm::ALL, GammaNorm::name);
     }
     let official = keys.get("_name_or_path").and_then(Value::as_str) == Some(OFFICIAL);
     let over_positions = key(keys, "use_tf_gamma", false)? || official;
@@ -131,7 +131,7 @@ fn output_heads(value: &Value) -> Result<Vec<EnformerHead>, ModelsError> {
 }
 
 /// The tracks of a head in memory, at most: a number in a file takes no more.
-const MAX_TRACKS: u64 = 1 << 20;
+pub(super) const MAX_TRACKS: usize = 1 << 20;
 
 fn head(name: &str, value: &Value) -> Result<EnformerHead, ModelsError> {
     let place = format!("output_heads.{name}");
@@ -155,7 +155,7 @@ fn head(name: &str, value: &Value) -> Result<EnformerHead, ModelsError> {
 
 /// A head of a number of tracks or a list of their names.
 fn named(name: &str, place: &str, tracks: &Value) -> Result<EnformerHead, ModelsError> {
-    if let Some(n) = tracks.as_u64().filter(|&n| n <= MAX_TRACKS) {
+    if let Some(n) = tracks.as_u64().filter(|&n| n <= MAX_TRACKS as u64) {
         return Ok(EnformerHead::numbered(name, n as usize));
     }
     let names: Vec<String> = serde_json::from_value(tracks.clone()).map_err(|_| {

@@ -76,6 +76,7 @@ fn the_gamma_norm_is_what_the_weights_were_trained_with() {
     assert_eq!(read("{}"), GammaNorm::Features);
     assert_eq!(read(r#"{"use_tf_gamma": true}"#), GammaNorm::Positions);
     assert_eq!(read(r#"{"use_tf_gamma": true, "gamma_norm": "features"}"#), GammaNorm::Features);
+    assert_eq!(read(r#"{"use_tf_gamma": false, "gamma_norm": "table"}"#), GammaNorm::Table);
     let official = r#"{"_name_or_path": "EleutherAI/enformer-official-rough", "use_tf_gamma": false}"#;
     assert_eq!(read(official), GammaNorm::Positions);
 }
@@ -124,7 +125,12 @@ fn configurations_that_do_not_fit_are_refused_with_the_key() {
             "output_heads.a.reads: found `stem`, expected embeddings or transformer or normed_transformer",
         ),
         ("dropout_rate", "1", "dropout_rate: found 1, expected at least 0 and below 1"),
-        ("gamma_norm", "\"both\"", "gamma_norm: found `both`, expected positions or features"),
+        ("gamma_norm", "\"both\"", "gamma_norm: found `both`, expected positions or features or table"),
+        (
+            "gamma_norm",
+            "\"table\"",
+            "gamma_norm: found table for 8 positions and 6 functions, expected 1536 and 192",
+        ),
         ("crop", "1", "crop: found 1, expected a name"),
         ("model_type", "\"bert\"", "model_type: found Some(\"bert\"), expected \"enformer\""),
     ];
@@ -166,16 +172,14 @@ fn weights_that_do_not_fit_are_refused_by_name() {
         let folder = folder_with(|weights| change(weights));
         Enformer::load(folder.path()).unwrap_err().to_string()
     };
-    let ones =
-        |shape: &[usize], value: f32| Tensor::from_f32(shape, &vec![value; shape.iter().product()]).unwrap();
-    let shape = refuse(&|weights| weights.insert("stem.0.weight", ones(&[6, 4, 14], 1.0)));
+    let shape = refuse(&|weights| weights.insert("stem.0.weight", numbers(&[6, 4, 14], 1.0)));
     assert!(shape.ends_with("`stem.0.weight` has shape [6, 4, 14], expected [6, 4, 15]"), "{shape}");
-    let nan = refuse(&|weights| weights.insert("transformer.1.1.fn.4.bias", ones(&[12], f32::NAN)));
+    let nan = refuse(&|weights| weights.insert("transformer.1.1.fn.4.bias", numbers(&[12], f32::NAN)));
     assert!(
         nan.ends_with("`transformer.1.1.fn.4.bias` holds NaN at index [0], expected finite numbers"),
         "{nan}"
     );
-    let variance = refuse(&|weights| weights.insert("stem.1.fn.0.running_var", ones(&[6], -1.0)));
+    let variance = refuse(&|weights| weights.insert("stem.1.fn.0.running_var", numbers(&[6], -1.0)));
     assert!(variance.ends_with("`stem.1.fn.0.running_var` holds a number below 0, expected variances"));
     let missing = refuse(&|weights| {
         *weights = weights.renamed(|name| name.replace("_heads.mouse.0", "mouse"));
@@ -184,6 +188,63 @@ fn weights_that_do_not_fit_are_refused_by_name() {
         missing.contains("tensors _heads.mouse.0.weight, _heads.mouse.0.bias are missing, found"),
         "{missing}"
     );
+}
+
+/// A folder with a finetuned model: a wrapper's names, a head of 5 tracks.
+fn wrapper_with(width: usize, change: impl FnOnce(&mut Checkpoint)) -> tempfile::TempDir {
+    folder_with(|weights| {
+        *weights = weights.renamed(|name| format!("enformer.{name}"));
+        weights.insert("to_tracks.0.weight", numbers(&[5, width], 0.5));
+        weights.insert("to_tracks.0.bias", numbers(&[5], 0.5));
+        change(weights);
+    })
+}
+
+fn numbers(shape: &[usize], value: f32) -> Tensor {
+    Tensor::from_f32(shape, &vec![value; shape.iter().product()]).unwrap()
+}
+
+#[test]
+fn heads_of_wrappers_that_do_not_fit_are_refused_by_name() {
+    let refuse = |change: &dyn Fn(&mut Checkpoint), expected: &str| {
+        let message = Enformer::load(wrapper_with(24, change).path()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{expected}: {message}");
+    };
+    for (name, shape, value, expected) in [
+        ("weight", &[5, 13][..], 1.0, "`to_tracks.0.weight` has shape [5, 13], expected [5, 24]"),
+        ("weight", &[24], 1.0, "`to_tracks.0.weight` has shape [24], expected [24, 24]"),
+        ("weight", &[], 1.0, "`to_tracks.0.weight` has shape [], expected [1, 24]"),
+        ("weight", &[5, 24, 1], 1.0, "`to_tracks.0.weight` has shape [5, 24, 1], expected [5, 24]"),
+        ("weight", &[0, 24], 1.0, "output_heads.tracks: found no track, expected at least one"),
+        ("weight", &[1 << 40, 0], 1.0, "has shape [1099511627776, 0], expected [1048576, 24]"),
+        ("weight", &[5, 24], f32::NAN, "`to_tracks.0.weight` holds NaN at index [0, 0], expected finite"),
+        ("bias", &[4], 1.0, "`to_tracks.0.bias` has shape [4], expected [5]"),
+        ("bias", &[5], f32::INFINITY, "`to_tracks.0.bias` holds inf at index [0], expected finite numbers"),
+    ] {
+        let name = format!("to_tracks.0.{name}");
+        refuse(&|weights| weights.insert(&*name, numbers(shape, value)), expected);
+    }
+    for gone in ["to_tracks.0.weight", "to_tracks.0.bias"] {
+        let renamed = |name: &str| if name == gone { "gone".to_owned() } else { name.to_owned() };
+        let expected = format!("tensors {gone} are missing, found");
+        refuse(&|weights| *weights = weights.renamed(renamed), &expected);
+    }
+    // A head that is said to be normalised needs the wrapper's normalisation.
+    let reads = EnformerHeadInput::NormedTransformer;
+    let head = EnformerHead { reads, ..EnformerHead::numbered("tracks", 5) };
+    let config = EnformerConfig { output_heads: vec![head], ..small(64, Some(4)) };
+    let load = |folder: &tempfile::TempDir| {
+        Enformer::from_file(&config, folder.path().join("model.safetensors"), Precision::Single)
+    };
+    let message = load(&wrapper_with(12, |_| ())).unwrap_err().to_string();
+    let missing = "tensors post_embed_transform.1.weight, post_embed_transform.1.bias are missing, found";
+    assert!(message.contains(missing), "{message}");
+    let folder = wrapper_with(12, |weights| {
+        weights.insert("post_embed_transform.1.weight", numbers(&[12], 1.0));
+        weights.insert("post_embed_transform.1.bias", numbers(&[12], 0.0));
+    });
+    let (_, report) = load(&folder).unwrap();
+    assert!(report.extra.iter().all(|name| name.starts_with("enformer._heads.")), "{report:?}");
 }
 
 #[test]
