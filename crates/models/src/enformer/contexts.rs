@@ -105,9 +105,9 @@ fn wide(rows: &ArrayView2<'_, f32>, row: usize) -> Vec<f64> {
 /// `ContextAttentionAdapterWrapper`, for [`Enformer::with_contexts`].
 ///
 /// The first makes the weights of a layer of a context's vector, the second lets embeddings attend to a context's
-/// tokens and a learned token that stands for none. It computes what the package 0.8.12 does for one sequence; the
-/// package's batches of more stop with an error or mix sequences and tracks, and its mask is of the wrong axis: here
-/// each sequence and each track is computed on its own.
+/// tokens and a learned token that stands for none. It computes what the package 0.8.12 does, but for two defects of
+/// its attention: a batch of more than one sequence stops with an error or mixes sequences and tracks, and a mask is
+/// laid over sequences. Here each sequence and each track is computed on its own.
 ///
 /// ```no_run
 /// use cistron_models::{Enformer, EnformerContextHead, EnformerContexts};
