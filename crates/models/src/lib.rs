@@ -19,6 +19,7 @@ mod load;
 #[doc(hidden)]
 pub mod nn;
 mod probe;
+mod tracks;
 mod train;
 mod vae;
 
@@ -39,6 +40,7 @@ pub use probe::{
     KmerWeights, LinearProbe, MeanWeights, ProbeData, ProbeEpoch, ProbeKind, ProbeTarget, ProbeTraining,
     TrainedProbe, train_probe,
 };
+pub use tracks::{TrackCorrelations, TrackWindows, TracksInMemory};
 pub use train::{
     Adam, AdamStep, BatchRows, Batches, Dataset, Ended, EpochReport, Feed, FitOptions, FitReport,
     GradientNorm, Initializer, Moments, Optimizer, Plateau, RowOrder, RunFolder, Scalar, Schedule, Sgd, Step,
