@@ -31,7 +31,8 @@ pub use convnet::{
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use enformer::{
-    Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, relative_position_basis,
+    Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, Trainable, TrainableGroup,
+    relative_position_basis,
 };
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};

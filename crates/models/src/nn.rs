@@ -28,6 +28,8 @@ mod norm;
 mod parameters;
 mod pool;
 mod real;
+mod recomputed;
+mod relative;
 mod softmax;
 mod tensor;
 mod vector;

@@ -26,7 +26,7 @@ fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
 
 fn model(config: &EnformerConfig, precision: Precision, seed: u64) -> Enformer {
     let seed = Seed::new(seed);
-    Enformer::build(config, precision, &mut |parameter| {
+    Enformer::build(config, Place { precision, ..Place::default() }, &mut |parameter| {
         let drawn = match &parameter.name {
             name if name.contains("to_out") => Initializer::Uniform { bound: 0.3 },
             name if name.ends_with("running_mean") => Initializer::Uniform { bound: 0.5 },

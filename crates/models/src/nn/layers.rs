@@ -1,5 +1,5 @@
 use candle_core::Var;
-use cistron_core::Stream;
+use cistron_core::{Seed, Stream};
 
 use super::ConvShape;
 use super::norm::normalised_batch;
@@ -15,6 +15,30 @@ pub enum Pass {
     Evaluation,
     /// Dropout draws from the stream, batch normalisation uses and follows the batch.
     Training(Box<Stream>),
+    /// A training pass once more: the running statistics have followed the batch already.
+    Repetition(Box<Stream>),
+}
+
+impl Pass {
+    /// A pass of a part of the network, with random numbers of its own; so many parts draw from this one's stream.
+    #[must_use]
+    pub fn part(&mut self) -> Self {
+        let own = |stream: &mut Stream| Box::new(Seed::new(stream.next_u64()).stream("part of a pass", 0));
+        match self {
+            Self::Evaluation => Self::Evaluation,
+            Self::Training(stream) => Self::Training(own(stream)),
+            Self::Repetition(stream) => Self::Repetition(own(stream)),
+        }
+    }
+
+    /// The same pass, made again.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Evaluation => Self::Evaluation,
+            Self::Training(stream) | Self::Repetition(stream) => Self::Repetition(stream.clone()),
+        }
+    }
 }
 
 /// `x Wᵀ + b` over the last axis, parameters `weight` (O, I) and `bias` (O).
@@ -130,12 +154,22 @@ impl BatchNormLayer {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails; [`ModelsError::Data`] to train with one row.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, ModelsError> {
-        let Pass::Training(_) = pass else { return self.evaluate(x) };
+        if let Pass::Evaluation = pass {
+            return self.evaluate(x);
+        }
         let (out, statistics) = normalised_batch(x, &self.scale, &self.shift, self.epsilon)?;
+        if let Pass::Repetition(_) = pass {
+            return Ok(out);
+        }
         let unbiased = statistics.rows as f64 / (statistics.rows as f64 - 1.0);
         follow(&self.mean, &statistics.mean, 1.0)?;
         follow(&self.variance, &statistics.variance, unbiased)?;
         Ok(out)
+    }
+
+    /// The scale and the shift.
+    pub fn variables(&self) -> [Tensor; 2] {
+        [self.scale.clone(), self.shift.clone()]
     }
 
     /// One scale and shift a channel.
@@ -196,18 +230,21 @@ impl Tensor {
                 expected: "a probability below 1".to_owned(),
             });
         }
-        let Pass::Training(stream) = pass else { return Ok(self.clone()) };
+        let (Pass::Training(stream) | Pass::Repetition(stream)) = pass else { return Ok(self.clone()) };
         if probability == 0.0 {
             return Ok(self.clone());
         }
         let kept = 1.0 / (1.0 - probability);
         let count = self.shape().iter().product();
         let mask = (0..count).map(|_| if stream.uniform() < probability { 0.0 } else { kept }).collect();
-        self.mul(&self.filled(mask)?)
+        self.mul(&self.with_values(mask)?)
     }
 
-    /// Other values in this shape, precision and device.
-    fn filled(&self, values: Vec<f64>) -> Result<Self, ModelsError> {
+    /// Other values in this shape, precision and device, without a record.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if there are more or fewer of them or the device fails.
+    pub fn with_values(&self, values: Vec<f64>) -> Result<Self, ModelsError> {
         let raw = candle_core::Tensor::from_vec(values, self.raw.shape(), &candle_core::Device::Cpu)?;
         Ok(Self::plain(raw.to_dtype(self.raw.dtype())?.to_device(self.raw.device())?))
     }
@@ -217,7 +254,7 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn shift(&self, bias: &Self) -> Result<Self, ModelsError> {
-        let ones = bias.filled(vec![1.0; bias.shape().iter().product()])?;
+        let ones = bias.with_values(vec![1.0; bias.shape().iter().product()])?;
         self.scale_shift(&ones, bias)
     }
 }
