@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -23,14 +24,17 @@ mod parse;
 mod tower;
 mod trainable;
 mod transformer;
+mod tune;
 mod weights;
 
 pub use basis::relative_position_basis;
 pub use config::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
 pub use trainable::{Trainable, TrainableGroup};
+pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnformer, finetune_enformer};
 
 use engine::{Engine, LETTERS, Source};
 use graph::{Graph, GraphOptions};
+use parameters::Parameter;
 
 /// An Enformer with its weights: convolutions that halve the length, blocks of attention, and a head of tracks for
 /// each bin (Avsec et al. 2021, doi:10.1038/s41592-021-01252-x).
@@ -173,11 +177,7 @@ impl Enformer {
     }
 
     fn load_at(folder: &Path, place: Place) -> Result<(Self, LoadReport), ModelsError> {
-        let path = folder.join("config.json");
-        let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
-        let config = EnformerConfig::from_json(&text)
-            .map_err(|problem| ModelsError::format(&path, problem.to_string()))?;
-        Self::from_file_at(&config, &crate::load::weights_of(folder)?, place)
+        Self::of_file(open_folder(folder)?, place)
     }
 
     /// The model of a configuration with the weights of a file.
@@ -189,27 +189,13 @@ impl Enformer {
         path: impl AsRef<Path>,
         precision: Precision,
     ) -> Result<(Self, LoadReport), ModelsError> {
-        Self::from_file_at(config, path.as_ref(), Place { precision, ..Place::default() })
+        Self::of_file(open_file(config, path.as_ref())?, Place { precision, ..Place::default() })
     }
 
-    fn from_file_at(
-        config: &EnformerConfig,
-        path: &Path,
-        place: Place,
-    ) -> Result<(Self, LoadReport), ModelsError> {
-        let file = CheckpointFile::open(path)?;
-        let config = weights::with_new_head(config, &file);
-        let found = weights::Found::new(&config, &file)?;
-        let model = Self::build(&config, place, &mut |parameter| {
-            let name = found.names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
-            let values = file.read(name, &parameter.shape)?;
-            if parameter.name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
-                let problem = format!("tensor `{name}` holds a number below 0, expected variances");
-                return Err(ModelsError::format(file.path(), problem));
-            }
-            Ok(values)
-        })?;
-        Ok((model, found.report))
+    fn of_file(opened: Opened, place: Place) -> Result<(Self, LoadReport), ModelsError> {
+        let Opened { config, file, found } = opened;
+        let read = &mut |parameter: &Parameter| read_tensor(&file, &found.names, parameter);
+        Ok((Self::build(&config, place, read)?, found.report))
     }
 
     /// What the model is made of.
@@ -241,7 +227,9 @@ impl Enformer {
                 Body::Double(engine) => {
                     narrowed(engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())))
                 }
-                Body::Graph(graph) => graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?,
+                Body::Graph(graph) => {
+                    graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?
+                }
             };
             out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
         }
@@ -300,6 +288,41 @@ fn backend(error: ModelsError) -> ModelError {
     ModelError::Backend(Box::new(error))
 }
 
+/// A file of weights.
+struct Opened {
+    /// With the heads of the file.
+    config: EnformerConfig,
+    file: CheckpointFile,
+    /// Where the tensors are.
+    found: weights::Found,
+}
+
+fn open_folder(folder: &Path) -> Result<Opened, ModelsError> {
+    open_file(&EnformerConfig::read(folder)?, &crate::load::weights_of(folder)?)
+}
+
+fn open_file(config: &EnformerConfig, path: &Path) -> Result<Opened, ModelsError> {
+    let file = CheckpointFile::open(path)?;
+    let config = weights::with_new_head(config, &file);
+    let found = weights::Found::new(&config, &file)?;
+    Ok(Opened { config, file, found })
+}
+
+/// The numbers of a tensor.
+fn read_tensor(
+    file: &CheckpointFile,
+    names: &BTreeMap<String, String>,
+    parameter: &Parameter,
+) -> Result<Vec<f32>, ModelsError> {
+    let name = names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
+    let values = file.read(name, &parameter.shape)?;
+    if parameter.name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
+        let problem = format!("tensor `{name}` holds a number below 0, expected variances");
+        return Err(ModelsError::format(file.path(), problem));
+    }
+    Ok(values)
+}
+
 fn narrowed(values: Vec<f64>) -> Vec<f32> {
     values.into_iter().map(|value| value as f32).collect()
 }
@@ -324,6 +347,16 @@ fn spec(config: &EnformerConfig) -> ModelSpec {
 }
 
 impl EnformerConfig {
+    /// Reads `config.json` of a folder.
+    ///
+    /// # Errors
+    /// [`ModelsError::Io`], [`ModelsError::Format`] for a file that is not what it should be.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, ModelsError> {
+        let path = folder.as_ref().join("config.json");
+        let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
+        Self::from_json(&text).map_err(|problem| ModelsError::format(&path, problem.to_string()))
+    }
+
     /// Writes `config.json` into a folder, which is made if it is not there.
     ///
     /// # Errors

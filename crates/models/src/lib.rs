@@ -31,7 +31,8 @@ pub use convnet::{
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use enformer::{
-    Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, Trainable, TrainableGroup,
+    Enformer, EnformerConfig, EnformerCrop, EnformerHead, EnformerStart, EnformerTraining, GammaNorm,
+    HeadStart, TrackLoss, Trainable, TrainableGroup, TrainedEnformer, finetune_enformer,
     relative_position_basis,
 };
 pub use error::ModelsError;

@@ -58,7 +58,11 @@ struct Plan {
 
 impl Plan {
     /// The additions of low rank to some of the tensors, and their shapes.
-    fn additions(&self, config: &EnformerConfig, tensors: &[(String, Vec<usize>)]) -> Vec<(String, Vec<usize>)> {
+    fn additions(
+        &self,
+        config: &EnformerConfig,
+        tensors: &[(String, Vec<usize>)],
+    ) -> Vec<(String, Vec<usize>)> {
         let Some(rank) = self.rank else { return Vec::new() };
         let layers = tensors.iter().filter_map(|(name, _)| lora::layer_of(name));
         let all = layers.flat_map(|layer| lora::shapes(layer, rank, config));
@@ -221,7 +225,9 @@ impl Graph {
         let width = if self.entry == Entry::Letters { LETTERS } else { self.config.dim };
         match x.shape() {
             &[batch, length, found] if batch > 0 && length > 0 && found == width => Ok(()),
-            found => Err(problem("input", format!("found shape {found:?}, expected [batch, length, {width}]"))),
+            found => {
+                Err(problem("input", format!("found shape {found:?}, expected [batch, length, {width}]")))
+            }
         }
     }
 }

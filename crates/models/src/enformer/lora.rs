@@ -55,7 +55,9 @@ impl Addition {
     /// The sum with the weights, in double precision until the end.
     pub(super) fn merged(&self) -> Result<crate::Tensor, ModelsError> {
         let (mut sum, a, b) = (self.weight.to_f64()?, self.a.to_f64()?, self.b.to_f64()?);
-        let &[rank, inputs] = self.a.shape() else { return Err(problem(&self.weight_name, "found no matrix")) };
+        let &[rank, inputs] = self.a.shape() else {
+            return Err(problem(&self.weight_name, "found no matrix"));
+        };
         for (row, b) in sum.chunks_exact_mut(inputs).zip(b.chunks_exact(rank)) {
             for (a, b) in a.chunks_exact(inputs).zip(b) {
                 row.iter_mut().zip(a).for_each(|(sum, a)| *sum += a * b);

@@ -55,8 +55,7 @@ pub struct Trainable {
     groups: Vec<TrainableGroup>,
 }
 
-const EXPECTED: &str =
-    "head, pointwise, last:N, transformer, layer-norms, tower, batch-norm or lora:R, with commas between them";
+const EXPECTED: &str = "head, pointwise, last:N, transformer, layer-norms, tower, batch-norm or lora:R, with commas between them";
 
 impl Trainable {
     /// The groups, in the order of [`TrainableGroup`].
@@ -203,7 +202,9 @@ impl FromStr for Trainable {
         let mut groups: Vec<TrainableGroup> =
             text.split(',').map(|group| group.trim().parse()).collect::<Result<_, ModelsError>>()?;
         groups.sort_unstable();
-        let twice = groups.windows(2).find(|pair| pair.first().map(|it| it.kind()) == pair.last().map(|it| it.kind()));
+        let twice = groups
+            .windows(2)
+            .find(|pair| pair.first().map(|it| it.kind()) == pair.last().map(|it| it.kind()));
         match twice.and_then(<[TrainableGroup]>::last) {
             Some(group) => Err(refuse(format!("{text:?}, which names the group of {group} twice"), EXPECTED)),
             None => Ok(Self { groups }),

@@ -230,12 +230,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// As [`parameter`](Self::parameter), save that names are not compared.
-    pub fn frozen(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        start: Initializer,
-    ) -> Result<Tensor, ModelsError> {
+    pub fn frozen(&mut self, name: &str, shape: &[usize], start: Initializer) -> Result<Tensor, ModelsError> {
         let name = self.name(name);
         Ok(Tensor::of_var(&self.parameters.begin(&name, shape, start, self.seed)?))
     }

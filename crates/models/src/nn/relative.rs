@@ -118,7 +118,8 @@ impl Kernel<2> for RelativeLogits {
     fn compute<T: Real>(&self, [queries, keys]: [View<'_, T>; 2], out: &mut [T]) -> RawResult<()> {
         let geometry = Geometry::new(queries.dims, keys.dims)?;
         let Geometry { batch, positions, width, .. } = geometry;
-        let items = out.par_chunks_mut(positions * positions).zip(queries.values.par_chunks(positions * width));
+        let items =
+            out.par_chunks_mut(positions * positions).zip(queries.values.par_chunks(positions * width));
         items.enumerate().for_each_init(Vec::new, |band, (item, (out, queries))| {
             let keys = &keys.values[item / batch * geometry.n_distances() * width..];
             for block in geometry.blocks() {
@@ -156,7 +157,8 @@ impl Kernel<2> for RelativeLogits {
         let queries = queries.contiguous()?.reshape((heads, batch * positions, width))?;
         let all = queries.matmul(&keys.transpose(1, 2)?.contiguous()?)?;
         let padded = all.reshape((heads * batch, positions, n_distances))?.pad_with_zeros(2, 1, 0)?;
-        let shifted = padded.reshape((heads * batch, n_distances + 1, positions))?.narrow(1, 1, n_distances)?;
+        let shifted =
+            padded.reshape((heads * batch, n_distances + 1, positions))?.narrow(1, 1, n_distances)?;
         let shifted = shifted.contiguous()?.reshape((heads * batch, positions, n_distances))?;
         shifted.narrow(2, 0, positions)?.contiguous()?.reshape((heads, batch, positions, positions))
     }

@@ -105,7 +105,8 @@ impl Block {
         let keys = self.by_head(&self.key.forward(x)?)?.transpose(2, 3)?;
         let contents = self.by_head(&queries.shift(&self.content_bias)?)?.product(&keys)?;
         let basis = self.basis.of(positions)?.dropout(self.rates.positions, pass)?;
-        let distances = self.relative.forward(&basis)?.reshape(&[2 * positions - 1, self.heads, key_width])?;
+        let distances =
+            self.relative.forward(&basis)?.reshape(&[2 * positions - 1, self.heads, key_width])?;
         let queries = self.by_head(&queries.shift(&self.position_bias)?)?;
         let logits = contents.add(&queries.relative_logits(&distances.transpose(0, 1)?)?)?;
         let shares = logits.softmax()?.dropout(self.rates.attention, pass)?;

@@ -15,7 +15,10 @@ pub(super) struct Pointwise {
 }
 
 impl Pointwise {
-    pub(super) fn part(config: &EnformerConfig, weights: &mut Weights<'_>) -> Result<Part<Self>, ModelsError> {
+    pub(super) fn part(
+        config: &EnformerConfig,
+        weights: &mut Weights<'_>,
+    ) -> Result<Part<Self>, ModelsError> {
         let norm = weights.norm("final_pointwise.1.0")?;
         let layer = weights.layer("final_pointwise.1.2")?;
         let pointwise = Self { norm, layer, rate: config.dropout_rate / 8.0 };

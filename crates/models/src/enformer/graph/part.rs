@@ -21,7 +21,12 @@ impl<B: Body> Part<B> {
     }
 
     /// Runs with random numbers of its own; where nothing is trained, as in evaluation.
-    pub(super) fn forward(&self, x: &Tensor, pass: &mut Pass, recompute: bool) -> Result<Tensor, ModelsError> {
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        pass: &mut Pass,
+        recompute: bool,
+    ) -> Result<Tensor, ModelsError> {
         let mut own = if self.variables.is_empty() { Pass::Evaluation } else { pass.part() };
         if !recompute {
             return self.body.forward(x, &mut own);
