@@ -347,6 +347,11 @@ fn spec(config: &EnformerConfig) -> ModelSpec {
 }
 
 impl EnformerConfig {
+    /// The letter of an input with which the first bin begins.
+    pub fn first_bin(&self) -> usize {
+        self.kept_bins(self.n_positions(self.input_length)).start << self.num_downsamples
+    }
+
     /// Reads `config.json` of a folder.
     ///
     /// # Errors

@@ -1,14 +1,13 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use super::npy::{ElementType, NpyHeader, NpyReader};
 use crate::EncodeError;
 
 /// The rows (items of the first axis) of an npy file of `f32`, each read from its place when it is asked for.
 ///
-/// In memory is no more than what is read; threads may share it.
+/// In memory is no more than what is read, and no file stays open, so that there may be many; threads may share it.
 ///
 /// ```
 /// use cistron_encode::{ElementType, NpyRows, NpyWriter};
@@ -30,7 +29,6 @@ pub struct NpyRows {
     header: NpyHeader,
     /// Where the numbers begin.
     begin: u64,
-    file: Mutex<File>,
 }
 
 impl NpyRows {
@@ -62,7 +60,7 @@ impl NpyRows {
             let shape = &header.shape;
             return Err(format(format!("has {found} bytes, which does not fit its shape {shape:?}")));
         }
-        Ok(Self { path, header, begin, file: Mutex::new(file) })
+        Ok(Self { path, header, begin })
     }
 
     /// The length of each axis.
@@ -93,8 +91,7 @@ impl NpyRows {
         let place = self.begin + row as u64 * width as u64 * 4;
         let mut bytes = vec![0; width * 4];
         let mut read = || {
-            // A reader that died left at most another position behind, and every read sets its own.
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(place))?;
             file.read_exact(&mut bytes)
         };

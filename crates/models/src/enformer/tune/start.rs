@@ -21,6 +21,60 @@ pub enum EnformerStart<'a> {
     Scratch(&'a EnformerConfig),
 }
 
+impl EnformerStart<'_> {
+    /// The model's configuration; of a finetuned model of the package with the head in its weights.
+    ///
+    /// # Errors
+    /// As [`Enformer::load`](crate::Enformer::load).
+    pub fn config(&self) -> Result<EnformerConfig, ModelsError> {
+        match self {
+            Self::Folder(folder) => Ok(open_folder(folder)?.config),
+            Self::Scratch(config) => Ok((*config).clone()),
+        }
+    }
+}
+
+impl EnformerTraining {
+    /// The configuration of the model that is trained: that of the model before, with the bins of the data, and the
+    /// head that is kept or a new one for the tracks of the data.
+    ///
+    /// # Errors
+    /// [`ModelsError::Network`] if there is no such head or the bins do not fit the model's input.
+    ///
+    /// ```
+    /// use cistron_models::{EnformerConfig, EnformerTraining};
+    ///
+    /// let tracks = ["liver".to_owned(), "heart".to_owned()];
+    /// let config = EnformerTraining::default().config_for(&EnformerConfig::default(), 896, &tracks)?;
+    /// assert_eq!(config.output_heads.len(), 1);
+    /// assert_eq!(config.output_heads[0].tracks, tracks);
+    /// # Ok::<(), cistron_models::ModelsError>(())
+    /// ```
+    pub fn config_for(
+        &self,
+        before: &EnformerConfig,
+        bins: usize,
+        tracks: &[String],
+    ) -> Result<EnformerConfig, ModelsError> {
+        let mut config = before.clone();
+        config.target_length = Some(bins);
+        if let HeadStart::Kept(name) = &self.head {
+            config.output_heads.retain(|head| head.name == *name);
+            if config.output_heads.is_empty() {
+                let names: Vec<&str> = before.output_heads.iter().map(|head| &*head.name).collect();
+                let found = format!("found no head {name:?}, expected one of {}", names.join(", "));
+                return Err(problem("output_heads", found));
+            }
+        } else {
+            let mut head = EnformerHead::numbered(HEAD, tracks.len());
+            head.tracks = tracks.to_vec();
+            config.output_heads = vec![head];
+        }
+        config.check()?;
+        Ok(config)
+    }
+}
+
 /// The name of a new head.
 const HEAD: &str = "tracks";
 
@@ -43,34 +97,19 @@ impl Start {
         training: &dyn TrackWindows,
         seed: Seed,
     ) -> Result<Self, ModelsError> {
-        let (mut config, file, loaded) = match start {
+        let (config, file, loaded) = match start {
             EnformerStart::Scratch(config) => (config.clone(), None, LoadReport::default()),
             EnformerStart::Folder(folder) => {
                 let Opened { config, file, found } = open_folder(folder)?;
                 (config, Some((file, found.names)), found.report)
             }
         };
-        config.target_length = Some(training.bins());
-        let new_head = match &options.head {
-            HeadStart::Kept(name) => {
-                let known = || config.output_heads.iter().map(|head| head.name.as_str()).collect::<Vec<_>>();
-                if !known().contains(&name.as_str()) {
-                    let found = format!("found no head {name:?}, expected one of {}", known().join(", "));
-                    return Err(problem("output_heads", found));
-                }
-                config.output_heads.retain(|head| head.name == *name);
-                None
-            }
-            HeadStart::Zero | HeadStart::TrackMeans => {
-                let mut head = EnformerHead::numbered(HEAD, training.tracks().len());
-                head.tracks = training.tracks().to_vec();
-                config.output_heads = vec![head];
-                let is_zero = options.head == HeadStart::Zero;
-                let n_tracks = training.tracks().len();
-                Some(if is_zero { vec![0.0; n_tracks] } else { mean_biases(training)? })
-            }
+        let config = options.config_for(&config, training.bins(), training.tracks())?;
+        let new_head = match options.head {
+            HeadStart::Kept(_) => None,
+            HeadStart::Zero => Some(vec![0.0; training.tracks().len()]),
+            HeadStart::TrackMeans => Some(mean_biases(training)?),
         };
-        config.check()?;
         Ok(Self { config, loaded, file, new_head, seed })
     }
 
