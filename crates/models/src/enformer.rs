@@ -32,7 +32,7 @@ pub use config::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
 pub use trainable::{Trainable, TrainableGroup};
 pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnformer, finetune_enformer};
 
-use engine::{Engine, LETTERS, Source};
+use engine::{Engine, Source};
 use graph::{Graph, GraphOptions};
 use parameters::Parameter;
 
@@ -40,8 +40,9 @@ use parameters::Parameter;
 /// each bin (Avsec et al. 2021, doi:10.1038/s41592-021-01252-x).
 ///
 /// Computes what enformer-pytorch 0.8.12 does in evaluation, within 2e-5 of a number plus 1e-5 of its size, in single
-/// precision or in double for comparisons; on the processor, or on a GPU by [`load_on`](Self::load_on). Letters beside A, C, G and T are zeros, padding and
-/// gaps a quarter of each letter. What a sequence gives depends neither on the others of its batch nor on threads.
+/// precision or in double for comparisons; on the processor, or on a GPU by [`load_on`](Self::load_on). Letters beside
+/// A, C, G and T are zeros, padding and gaps a quarter of each letter. What a sequence gives depends neither on the
+/// others of its batch nor on threads.
 ///
 /// **Cost**: of 196,608 letters, 1.5·10¹² products. In memory are the weights once (1.0 GB) and the first stage of
 /// the tower's result (0.15 GB); only the tracks and bins of the readout are computed in the last layers.

@@ -138,7 +138,7 @@ pub fn train_denoiser(
         if let Body::Network { parameters, .. } = &denoiser.body {
             let learner = Learner { denoiser: &denoiser, parameters, data };
             let optimizer = Optimizer::Adam(Adam::default());
-            let stepping = Stepping { optimizer, clip: Some(1.0), accumulate: 1 };
+            let stepping = Stepping { optimizer, clip: Some(1.0), accumulate: 1, decay_all: false };
             fit(&mut NetworkTrainee::new(&learner, feed, stepping, run.seed)?, &fitting, folder, run)
         } else {
             fit(&mut SeedTrainee { denoiser: &mut denoiser, data, feed }, &fitting, folder, run)

@@ -250,3 +250,6 @@ fn insert(given: &mut Checkpoint, name: &str, shape: &[usize], values: &[f32]) -
     given.insert(name, crate::Tensor::from_f32(shape, values).ok_or_else(found)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,8 @@ pub(super) fn shapes(layer: &str, rank: usize, config: &EnformerConfig) -> [(Str
 
 /// What a matrix begins as: the first as a layer of its own, the second as zeros, so that nothing is added yet.
 pub(super) fn initial(name: &str, shape: &[usize], seed: Seed) -> Result<Vec<f32>, ModelsError> {
-    let rule = if name.ends_with("a") { Initializer::layer_weight() } else { Initializer::Zeros };
+    let is_first = name.ends_with(".lora_a");
+    let rule = if is_first { Initializer::layer_weight() } else { Initializer::Zeros };
     rule.values(seed, name, shape)
 }
 

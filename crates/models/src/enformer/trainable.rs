@@ -55,7 +55,8 @@ pub struct Trainable {
     groups: Vec<TrainableGroup>,
 }
 
-const EXPECTED: &str = "head, pointwise, last:N, transformer, layer-norms, tower, batch-norm or lora:R, with commas between them";
+const EXPECTED: &str = "head, pointwise, last:N, transformer, layer-norms, tower, batch-norm or lora:R, with commas \
+                        between them";
 
 impl Trainable {
     /// The groups, in the order of [`TrainableGroup`].

@@ -1,10 +1,13 @@
 use candle_core::Var;
 use cistron_core::{Seed, Stream};
+use rayon::prelude::*;
 
 use super::ConvShape;
+use super::Real;
 use super::norm::normalised_batch;
 use super::parameters::{Scope, overwrite};
-use super::tensor::Tensor;
+use super::tensor::{Precision, Raw, RawResult, Tensor};
+use super::vector::PIECE;
 use crate::ModelsError;
 use crate::train::Initializer;
 
@@ -234,10 +237,17 @@ impl Tensor {
         if probability == 0.0 {
             return Ok(self.clone());
         }
-        let kept = 1.0 / (1.0 - probability);
-        let count = self.shape().iter().product();
-        let mask = (0..count).map(|_| if stream.uniform() < probability { 0.0 } else { kept }).collect();
-        self.mul(&self.with_values(mask)?)
+        let seed = Seed::new(stream.next_u64());
+        let raw = match self.precision() {
+            Precision::Single => self.raw_of(mask::<f32>(self.raw.elem_count(), probability, seed))?,
+            Precision::Double => self.raw_of(mask::<f64>(self.raw.elem_count(), probability, seed))?,
+        };
+        self.mul(&Self::plain(raw))
+    }
+
+    /// Numbers of this shape and device.
+    fn raw_of<T: Real>(&self, values: Vec<T>) -> RawResult<Raw> {
+        Raw::from_vec(values, self.raw.shape(), self.raw.device())
     }
 
     /// Other values in this shape, precision and device, without a record.
@@ -257,4 +267,19 @@ impl Tensor {
         let ones = bias.with_values(vec![1.0; bias.shape().iter().product()])?;
         self.scale_shift(&ones, bias)
     }
+}
+
+/// 0 with a probability, else what keeps the mean. Each piece draws from a stream of its own.
+fn mask<T: Real>(count: usize, probability: f64, seed: Seed) -> Vec<T> {
+    let kept = T::of(1.0 / (1.0 - probability));
+    let mut mask = vec![T::zero(); count];
+    mask.par_chunks_mut(PIECE).enumerate().for_each(|(i, piece)| {
+        let mut stream = seed.stream("dropout", i as u64);
+        for x in piece {
+            if stream.uniform() >= probability {
+                *x = kept;
+            }
+        }
+    });
+    mask
 }

@@ -19,7 +19,7 @@ impl Tensor {
         part: impl Fn(&Self, &mut Pass) -> Result<Self, ModelsError> + Send + Sync + 'static,
     ) -> Result<Self, ModelsError> {
         let again = pass.again();
-        // Without variables no record is made on the way.
+        // What was recorded on the way goes with the result's record.
         let output = part(&self.detached(), pass)?.raw;
         let inputs: Vec<&Self> = std::iter::once(self).chain(parameters).collect();
         let (x, variables) = (self.detached(), parameters.to_vec());

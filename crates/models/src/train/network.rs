@@ -38,6 +38,9 @@ pub(crate) struct Stepping {
     pub(crate) clip: Option<f64>,
     /// The number of batches of a step.
     pub(crate) accumulate: u64,
+    /// Whether weight decay acts on every parameter, as PyTorch's does unless it is told otherwise; else on those that
+    /// [`decays`] names.
+    pub(crate) decay_all: bool,
 }
 
 /// A network in training.
@@ -61,7 +64,8 @@ impl<'a, 'f, N: Network, D: Dataset<Batch = N::Batch>> NetworkTrainee<'a, 'f, N,
         let moments = Moments::new(stepping.optimizer)?;
         let gradient = |(name, tensor): (&str, Tensor)| {
             let shape = tensor.shape();
-            (name.to_owned(), vec![0.0; shape.iter().product()], decays(name, shape))
+            let decays = stepping.decay_all || decays(name, shape);
+            (name.to_owned(), vec![0.0; shape.iter().product()], decays)
         };
         let gradients = network.parameters().trained().map(gradient).collect();
         Ok(Self { network, feed, stepping, moments, gradients, seed })

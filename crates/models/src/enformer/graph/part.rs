@@ -20,13 +20,17 @@ impl<B: Body> Part<B> {
         Self { body: Arc::new(body), variables }
     }
 
-    /// Runs with random numbers of its own; where nothing is trained, as in evaluation.
+    /// Runs with random numbers of its own; where nothing is trained, as in evaluation. In evaluation nothing is kept
+    /// for gradients.
     pub(super) fn forward(
         &self,
         x: &Tensor,
         pass: &mut Pass,
         recompute: bool,
     ) -> Result<Tensor, ModelsError> {
+        if let Pass::Evaluation = pass {
+            return Ok(self.body.forward(x, pass)?.detached());
+        }
         let mut own = if self.variables.is_empty() { Pass::Evaluation } else { pass.part() };
         if !recompute {
             return self.body.forward(x, &mut own);
