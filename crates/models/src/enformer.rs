@@ -34,7 +34,6 @@ pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnf
 
 use engine::{Engine, Source};
 use graph::{Graph, GraphOptions};
-use parameters::Parameter;
 
 /// An Enformer with its weights: convolutions that halve the length, blocks of attention, and a head of tracks for
 /// each bin (Avsec et al. 2021, doi:10.1038/s41592-021-01252-x).
@@ -195,7 +194,7 @@ impl Enformer {
 
     fn of_file(opened: Opened, place: Place) -> Result<(Self, LoadReport), ModelsError> {
         let Opened { config, file, found } = opened;
-        let read = &mut |parameter: &Parameter| read_tensor(&file, &found.names, parameter);
+        let read = &mut |parameter: &parameters::Parameter| read_tensor(&file, &found.names, parameter);
         Ok((Self::build(&config, place, read)?, found.report))
     }
 
@@ -313,7 +312,7 @@ fn open_file(config: &EnformerConfig, path: &Path) -> Result<Opened, ModelsError
 fn read_tensor(
     file: &CheckpointFile,
     names: &BTreeMap<String, String>,
-    parameter: &Parameter,
+    parameter: &parameters::Parameter,
 ) -> Result<Vec<f32>, ModelsError> {
     let name = names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
     let values = file.read(name, &parameter.shape)?;

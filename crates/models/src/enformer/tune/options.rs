@@ -178,7 +178,12 @@ impl EnformerTraining {
 
     pub(super) fn stepping(&self) -> Stepping {
         let adam = Adam { weight_decay: self.weight_decay, ..Adam::default() };
-        Stepping { optimizer: Optimizer::AdamW(adam), clip: self.clip, accumulate: self.accumulate }
+        Stepping {
+            optimizer: Optimizer::AdamW(adam),
+            clip: self.clip,
+            accumulate: self.accumulate,
+            decay_all: false,
+        }
     }
 
     pub(super) fn check(&self, n_tracks: usize) -> Result<(), ModelsError> {

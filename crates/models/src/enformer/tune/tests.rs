@@ -188,7 +188,7 @@ fn what_is_frozen_stays_and_the_folder_is_a_model() {
         let data = windows(3, 2);
         for (window, predicted) in found.outer_iter().enumerate() {
             let mut observed = [0.0; BINS * 2];
-            crate::TrackWindows::targets(&data, window as u64, &mut observed).unwrap();
+            TrackWindows::targets(&data, window as u64, &mut observed).unwrap();
             correlations.add(&predicted.iter().copied().collect::<Vec<_>>(), &observed);
         }
         let best = &trained.report.history[trained.report.best_epoch].validation;
@@ -210,7 +210,7 @@ fn each_loss_is_its_definition() {
         let mut sum = 0.0;
         for (window, predicted) in found.outer_iter().enumerate() {
             let mut observed = [0.0; BINS * 2];
-            crate::TrackWindows::targets(&data, window as u64, &mut observed).unwrap();
+            TrackWindows::targets(&data, window as u64, &mut observed).unwrap();
             for track in 0..2 {
                 let pairs = predicted.column(track).to_vec().into_iter();
                 let pairs = pairs.zip(observed.iter().skip(track).step_by(2).map(|y| f64::from(*y)));
@@ -264,7 +264,7 @@ fn a_head_is_kept_by_its_name() {
             let mut numbers = Array3::zeros((n, BINS, 2));
             for (window, mut row) in numbers.outer_iter_mut().enumerate() {
                 let row = row.as_slice_mut().unwrap();
-                crate::TrackWindows::targets(&of, window as u64, row).unwrap();
+                TrackWindows::targets(&of, window as u64, row).unwrap();
             }
             TracksInMemory::new(letters, numbers, tracks.map(String::from).to_vec()).unwrap()
         };
