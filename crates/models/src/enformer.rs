@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -9,33 +10,41 @@ use ndarray::{Array3, Axis};
 
 use crate::checkpoint::CheckpointFile;
 use crate::nn::{Precision, Real};
-use crate::{Checkpoint, LoadReport, ModelsError, Tensor};
+use crate::{Checkpoint, Device, LoadReport, ModelsError, Tensor};
 
 mod basis;
 mod config;
 mod contexts;
 mod engine;
+mod graph;
 mod heads;
 mod incremental;
 mod layers;
+mod lora;
 mod parameters;
 mod parse;
 mod tower;
+mod trainable;
 mod transformer;
+mod tune;
 mod weights;
 
 pub use basis::relative_position_basis;
 pub use config::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
 pub use contexts::{EnformerContextHead, EnformerContexts};
+pub use trainable::{Trainable, TrainableGroup};
+pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnformer, finetune_enformer};
 
 use engine::{Engine, Source};
+use graph::{Graph, GraphOptions};
 
 /// An Enformer with its weights: convolutions that halve the length, blocks of attention, and a head of tracks for
 /// each bin (Avsec et al. 2021, doi:10.1038/s41592-021-01252-x).
 ///
-/// Computes what enformer-pytorch 0.8.12 does in evaluation, within 2e-5 of a number plus 1e-5 of its size, on the
-/// processor, in single precision or in double for comparisons. Letters beside A, C, G and T are zeros, padding and
-/// gaps a quarter of each letter. What a sequence gives depends neither on the others of its batch nor on threads.
+/// Computes what enformer-pytorch 0.8.12 does in evaluation, within 2e-5 of a number plus 1e-5 of its size, in single
+/// precision or in double for comparisons; on the processor, or on a GPU by [`load_on`](Self::load_on). Letters beside
+/// A, C, G and T are zeros, padding and gaps a quarter of each letter. What a sequence gives depends neither on the
+/// others of its batch nor on threads.
 ///
 /// **Cost**: of 196,608 letters, 1.5·10¹² products. In memory are the weights once (1.0 GB) and the first stage of
 /// the tower's result (0.15 GB); only the tracks and bins of the readout are computed in the last layers.
@@ -77,6 +86,15 @@ pub struct Enformer {
 enum Body {
     Single(Box<Engine<f32>>),
     Double(Box<Engine<f64>>),
+    /// On another device than the processor.
+    Graph(Box<Graph>),
+}
+
+/// Where a model is computed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    device: Device,
+    precision: Precision,
 }
 
 impl Enformer {
@@ -85,14 +103,20 @@ impl Enformer {
     /// # Errors
     /// [`ModelsError::Network`] if the configuration does not fit together.
     pub fn new(config: &EnformerConfig, seed: Seed) -> Result<Self, ModelsError> {
-        Self::build(config, Precision::Single, &mut |parameter| parameter.initial(seed))
+        Self::build(config, Place::default(), &mut |parameter| parameter.initial(seed))
     }
 
-    fn build(config: &EnformerConfig, precision: Precision, source: Source<'_>) -> Result<Self, ModelsError> {
+    fn build(config: &EnformerConfig, place: Place, source: Source<'_>) -> Result<Self, ModelsError> {
         config.check()?;
-        let body = match precision {
-            Precision::Single => Body::Single(Box::new(Engine::new(config, source)?)),
-            Precision::Double => Body::Double(Box::new(Engine::new(config, source)?)),
+        let Place { device, precision } = place;
+        let body = match (device, precision) {
+            (Device::Cpu, Precision::Single) => Body::Single(Box::new(Engine::new(config, source)?)),
+            (Device::Cpu, Precision::Double) => Body::Double(Box::new(Engine::new(config, source)?)),
+            _ => {
+                device.check()?;
+                let options = GraphOptions { device, precision, ..GraphOptions::default() };
+                Body::Graph(Box::new(Graph::whole(config, source, options)?))
+            }
         };
         Ok(Self { config: config.clone(), spec: spec(config), body })
     }
@@ -143,12 +167,20 @@ impl Enformer {
         folder: impl AsRef<Path>,
         precision: Precision,
     ) -> Result<(Self, LoadReport), ModelsError> {
-        let folder = folder.as_ref();
-        let path = folder.join("config.json");
-        let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
-        let config = EnformerConfig::from_json(&text)
-            .map_err(|problem| ModelsError::format(&path, problem.to_string()))?;
-        Self::from_file(&config, crate::load::weights_of(folder)?, precision)
+        Self::load_at(folder.as_ref(), Place { precision, ..Place::default() })
+    }
+
+    /// As [`load`](Self::load), to be computed on a device in single precision. Elsewhere than on the processor each
+    /// stage runs as a whole, and predictions from cached references are not offered.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and [`ModelsError::DeviceFeature`] or [`ModelsError::DeviceMissing`].
+    pub fn load_on(folder: impl AsRef<Path>, device: Device) -> Result<(Self, LoadReport), ModelsError> {
+        Self::load_at(folder.as_ref(), Place { device, ..Place::default() })
+    }
+
+    fn load_at(folder: &Path, place: Place) -> Result<(Self, LoadReport), ModelsError> {
+        Self::of_file(open_folder(folder)?, place)
     }
 
     /// The model of a configuration with the weights of a file.
@@ -160,19 +192,13 @@ impl Enformer {
         path: impl AsRef<Path>,
         precision: Precision,
     ) -> Result<(Self, LoadReport), ModelsError> {
-        let file = CheckpointFile::open(path.as_ref())?;
-        let config = weights::with_new_head(config, &file);
-        let found = weights::Found::new(&config, &file)?;
-        let model = Self::build(&config, precision, &mut |parameter| {
-            let name = found.names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
-            let values = file.read(name, &parameter.shape)?;
-            if parameter.name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
-                let problem = format!("tensor `{name}` holds a number below 0, expected variances");
-                return Err(ModelsError::format(file.path(), problem));
-            }
-            Ok(values)
-        })?;
-        Ok((model, found.report))
+        Self::of_file(open_file(config, path.as_ref())?, Place { precision, ..Place::default() })
+    }
+
+    fn of_file(opened: Opened, place: Place) -> Result<(Self, LoadReport), ModelsError> {
+        let Opened { config, file, found } = opened;
+        let read = &mut |parameter: &parameters::Parameter| read_tensor(&file, &found.names, parameter);
+        Ok((Self::build(&config, place, read)?, found.report))
     }
 
     /// What the model is made of.
@@ -183,7 +209,7 @@ impl Enformer {
     /// The precision that it is computed in.
     pub fn precision(&self) -> Precision {
         match self.body {
-            Body::Single(_) => Precision::Single,
+            Body::Single(_) | Body::Graph(_) => Precision::Single,
             Body::Double(_) => Precision::Double,
         }
     }
@@ -202,6 +228,9 @@ impl Enformer {
             let values = match &self.body {
                 Body::Single(engine) => engine.embeddings(&codes, kept.clone()),
                 Body::Double(engine) => narrowed(engine.embeddings(&codes, kept.clone())),
+                Body::Graph(graph) => {
+                    graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?
+                }
             };
             out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
         }
@@ -229,17 +258,69 @@ impl Enformer {
         let first = self.config.kept_bins(trunk.len() / self.config.dim).start;
         let wanted = first + readout.bins.start..first + readout.bins.end;
         let values = engine.tracks(&engine.attended(trunk, wanted), readout.head, &readout.tracks);
-        let (n_tracks, n_bins) = (readout.tracks.len(), readout.bins.len());
-        let value = |bin: usize, track: usize| values[bin * n_tracks + track].wide();
-        Array3::from_shape_fn((1, readout.bins_out(), n_tracks), |(_, bin, track)| {
-            let sum = || (0..n_bins).map(|bin| value(bin, track)).sum::<f64>();
-            match readout.reduce {
-                Reduce::Keep => value(bin, track),
-                Reduce::Sum => sum(),
-                Reduce::Mean => sum() / n_bins as f64,
-            }
-        })
+        let n_tracks = readout.tracks.len();
+        reduced(readout, |bin, track| values[bin * n_tracks + track].wide())
     }
+
+    /// The same by the graph, of letters.
+    fn read_graph(&self, graph: &Graph, codes: &[u8], readout: &Readout) -> Result<Array3<f64>, ModelsError> {
+        let values = graph.tracks(codes, readout.head)?.to_f64()?;
+        let all = self.config.output_heads.get(readout.head).map_or(0, |head| head.tracks.len());
+        let chosen = |track: usize| readout.tracks[track] as usize;
+        Ok(reduced(readout, |bin, track| values[(readout.bins.start + bin) * all + chosen(track)]))
+    }
+}
+
+/// What a readout makes of values by its bins and tracks: (1, bins, tracks).
+fn reduced(readout: &Readout, value: impl Fn(usize, usize) -> f64) -> Array3<f64> {
+    let n_bins = readout.bins.len();
+    Array3::from_shape_fn((1, readout.bins_out(), readout.tracks.len()), |(_, bin, track)| {
+        let sum = || (0..n_bins).map(|bin| value(bin, track)).sum::<f64>();
+        match readout.reduce {
+            Reduce::Keep => value(bin, track),
+            Reduce::Sum => sum(),
+            Reduce::Mean => sum() / n_bins as f64,
+        }
+    })
+}
+
+fn backend(error: ModelsError) -> ModelError {
+    ModelError::Backend(Box::new(error))
+}
+
+/// A file of weights.
+struct Opened {
+    /// With the heads of the file.
+    config: EnformerConfig,
+    file: CheckpointFile,
+    /// Where the tensors are.
+    found: weights::Found,
+}
+
+fn open_folder(folder: &Path) -> Result<Opened, ModelsError> {
+    open_file(&EnformerConfig::read(folder)?, &crate::load::weights_of(folder)?)
+}
+
+fn open_file(config: &EnformerConfig, path: &Path) -> Result<Opened, ModelsError> {
+    let file = CheckpointFile::open(path)?;
+    let config = weights::with_new_head(config, &file);
+    let found = weights::Found::new(&config, &file)?;
+    Ok(Opened { config, file, found })
+}
+
+/// The numbers of a tensor.
+fn read_tensor(
+    file: &CheckpointFile,
+    names: &BTreeMap<String, String>,
+    parameter: &parameters::Parameter,
+) -> Result<Vec<f32>, ModelsError> {
+    let name = names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
+    let values = file.read(name, &parameter.shape)?;
+    if parameter.name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
+        let problem = format!("tensor `{name}` holds a number below 0, expected variances");
+        return Err(ModelsError::format(file.path(), problem));
+    }
+    Ok(values)
 }
 
 fn narrowed(values: Vec<f64>) -> Vec<f32> {
@@ -266,6 +347,21 @@ fn spec(config: &EnformerConfig) -> ModelSpec {
 }
 
 impl EnformerConfig {
+    /// The letter of an input with which the first bin begins.
+    pub fn first_bin(&self) -> usize {
+        self.kept_bins(self.n_positions(self.input_length)).start << self.num_downsamples
+    }
+
+    /// Reads `config.json` of a folder.
+    ///
+    /// # Errors
+    /// [`ModelsError::Io`], [`ModelsError::Format`] for a file that is not what it should be.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, ModelsError> {
+        let path = folder.as_ref().join("config.json");
+        let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
+        Self::from_json(&text).map_err(|problem| ModelsError::format(&path, problem.to_string()))
+    }
+
     /// Writes `config.json` into a folder, which is made if it is not there.
     ///
     /// # Errors
@@ -295,6 +391,7 @@ impl SequenceModel for Enformer {
             let found = match &self.body {
                 Body::Single(engine) => self.read(engine, engine.trunk(&codes), readout),
                 Body::Double(engine) => self.read(engine, engine.trunk(&codes), readout),
+                Body::Graph(graph) => self.read_graph(graph, &codes, readout).map_err(backend)?,
             };
             out.index_axis_mut(Axis(0), i).assign(&found.index_axis_move(Axis(0), 0));
         }
@@ -302,7 +399,7 @@ impl SequenceModel for Enformer {
     }
 
     fn as_incremental(&self) -> Option<&dyn IncrementalModel> {
-        Some(self)
+        if let Body::Graph(_) = self.body { None } else { Some(self) }
     }
 }
 

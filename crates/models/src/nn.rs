@@ -28,6 +28,8 @@ mod norm;
 mod parameters;
 mod pool;
 mod real;
+mod recomputed;
+mod relative;
 mod softmax;
 mod tensor;
 mod vector;
@@ -40,6 +42,8 @@ pub(crate) use activation::gelu_sigmoid;
 pub use conv::ConvShape;
 pub(crate) use frozen::{DeltaPass, Frozen, FrozenLayer, Letter};
 pub use gradients::Gradients;
+#[cfg(test)]
+pub(crate) use kernel::composed;
 pub use layers::{BatchNormLayer, ConvLayer, LayerNormLayer, LinearLayer, Pass};
 pub use loss::Loss;
 pub use parameters::{Parameters, Scope};

@@ -138,7 +138,7 @@ pub fn train_denoiser(
         if let Body::Network { parameters, .. } = &denoiser.body {
             let learner = Learner { denoiser: &denoiser, parameters, data };
             let optimizer = Optimizer::Adam(Adam::default());
-            let stepping = Stepping { optimizer, clip: Some(1.0), accumulate: 1 };
+            let stepping = Stepping { optimizer, clip: Some(1.0), accumulate: 1, decay_all: false };
             fit(&mut NetworkTrainee::new(&learner, feed, stepping, run.seed)?, &fitting, folder, run)
         } else {
             fit(&mut SeedTrainee { denoiser: &mut denoiser, data, feed }, &fitting, folder, run)
@@ -308,7 +308,7 @@ impl Trainee for SeedTrainee<'_, '_, '_> {
         {
             slopes.read_f32(&mut |slopes| seeds.descend(&noisy, slopes, learning_rate as f32))?;
         }
-        Ok(StepReport { loss_sum: loss.scalar()?, examples: clean.len() as f64, gradient_norm: None })
+        Ok(StepReport { loss_sum: loss.scalar()?, examples: clean.len() as f64, ..StepReport::default() })
     }
 
     fn validate(&mut self, _: u64) -> Result<Validation, ModelsError> {

@@ -239,7 +239,7 @@ impl Enformer {
     ///
     /// # Errors
     /// [`ModelsError::TensorShape`] if the head is of a model of another width, [`ModelsError::Network`] if the
-    /// contexts are not what the head reads.
+    /// contexts are not what the head reads or the model is not computed on the processor.
     pub fn with_contexts(
         mut self,
         head: &EnformerContextHead,
@@ -251,6 +251,9 @@ impl Enformer {
         match &mut self.body {
             Body::Single(engine) => engine.set_contexts(head, contexts),
             Body::Double(engine) => engine.set_contexts(head, contexts),
+            Body::Graph(_) => {
+                return Err(problem("contexts", "found a model on a GPU, expected one on the processor"));
+            }
         }
         self.spec = super::spec(&self.config);
         Ok(self)

@@ -44,6 +44,7 @@ impl<T: Real + Default> Engine<T> {
             tower: Tower { stages },
             transformer: Transformer {
                 blocks,
+                width: config.dim,
                 heads: config.heads,
                 norm: config.gamma_norm,
                 cached: Mutex::new(None),
@@ -59,6 +60,11 @@ impl<T: Real + Default> Engine<T> {
     /// What the tower makes of letters: (positions, dim).
     pub(super) fn trunk(&self, codes: &[u8]) -> Vec<T> {
         self.tower.run(one_hot(codes), codes.len())
+    }
+
+    /// What comes into a block of the transformer, or out of the last one: (positions, dim).
+    pub(super) fn rows_before(&self, codes: &[u8], block: usize) -> Vec<T> {
+        self.transformer.run_blocks(self.trunk(codes), block)
     }
 
     /// What the transformer makes of the tower's rows, at some positions: (positions, dim).

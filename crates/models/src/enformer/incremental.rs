@@ -25,6 +25,7 @@ impl IncrementalModel for Enformer {
         match &self.body {
             Body::Single(engine) => Ok(self.pass(engine, sequence, readout)),
             Body::Double(engine) => Ok(self.pass(engine, sequence, readout)),
+            Body::Graph(_) => Err(ModelError::Unsupported("cached references on this device".to_owned())),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::train::Initializer;
 
 /// 12 numbers wide, three halvings; weights of attention that begin as zeros are drawn, too.
-fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
+pub(super) fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
     EnformerConfig {
         dim: 12,
         depth: 2,
@@ -25,19 +25,21 @@ fn small(length: usize, target_length: Option<usize>) -> EnformerConfig {
 }
 
 fn model(config: &EnformerConfig, precision: Precision, seed: u64) -> Enformer {
-    let seed = Seed::new(seed);
-    Enformer::build(config, precision, &mut |parameter| {
-        let drawn = match &parameter.name {
-            name if name.contains("to_out") => Initializer::Uniform { bound: 0.3 },
-            name if name.ends_with("running_mean") => Initializer::Uniform { bound: 0.5 },
-            _ => return parameter.initial(seed),
-        };
-        drawn.values(seed, &parameter.name, &parameter.shape)
-    })
-    .unwrap()
+    let place = Place { precision, ..Place::default() };
+    Enformer::build(config, place, &mut |parameter| drawn(parameter, Seed::new(seed))).unwrap()
 }
 
-fn sequence(length: usize, seed: u64) -> Sequence {
+/// What a parameter begins as, but what would begin as zeros.
+pub(super) fn drawn(parameter: &parameters::Parameter, seed: Seed) -> Result<Vec<f32>, ModelsError> {
+    let rule = match &parameter.name {
+        name if name.contains("to_out") => Initializer::Uniform { bound: 0.3 },
+        name if name.ends_with("running_mean") => Initializer::Uniform { bound: 0.5 },
+        _ => return parameter.initial(seed),
+    };
+    rule.values(seed, &parameter.name, &parameter.shape)
+}
+
+pub(super) fn sequence(length: usize, seed: u64) -> Sequence {
     let letters = random_sequences(&Alphabet::dna(), 1, length, &[], Seed::new(seed)).unwrap();
     letters.to_sequences().unwrap().remove(0)
 }
@@ -153,6 +155,36 @@ fn folder_with(change: impl FnOnce(&mut Checkpoint)) -> tempfile::TempDir {
     config.write(folder.path()).unwrap();
     weights.write(folder.path().join("model.safetensors")).unwrap();
     folder
+}
+
+#[test]
+fn the_graph_reads_out_as_the_engine_does() {
+    let config = small(83, Some(4));
+    let engine = model(&config, Precision::Double, 1);
+    let options = GraphOptions { precision: Precision::Double, ..GraphOptions::default() };
+    let graph = Graph::whole(&config, &mut |it| drawn(it, Seed::new(1)), options).unwrap();
+    let graph = Enformer { body: Body::Graph(Box::new(graph)), spec: spec(&config), config };
+    assert!(graph.as_incremental().is_none() && engine.as_incremental().is_some());
+    let batch = SequenceBatch::from_sequences(&[sequence(83, 2), sequence(83, 3)]).unwrap();
+    let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-10);
+    for reduce in [Reduce::Keep, Reduce::Sum, Reduce::Mean] {
+        let readout = engine.spec().readout(None, &["2".into(), "0".into()], Some(1..3), reduce).unwrap();
+        let [found, expected] = [&graph, &engine].map(|it| it.predict_f64(&batch, &readout).unwrap());
+        assert_eq!(found.dim(), expected.dim());
+        assert!(close(found.as_slice().unwrap(), expected.as_slice().unwrap()), "{found} {expected}");
+    }
+    let [found, expected] = [&graph, &engine].map(|it| it.embeddings(&batch).unwrap().mapv(f64::from));
+    // Both are rounded to single precision.
+    assert!((&found - &expected).iter().all(|x| x.abs() < 1e-6));
+}
+
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn a_device_that_is_not_there_is_an_error() {
+    let folder = folder_with(|_| ());
+    let error = Enformer::load_on(folder.path(), Device::Cuda(0)).unwrap_err();
+    assert!(matches!(error, ModelsError::DeviceFeature { .. }), "{error}");
+    assert!(Enformer::load_on(folder.path(), Device::Cpu).is_ok());
 }
 
 #[test]
@@ -277,8 +309,8 @@ fn heads_read_embeddings_or_the_rows_of_the_transformer() {
         ],
         ..small(64, Some(4))
     };
-    let seed = Seed::new(3);
-    let model = Enformer::build(&config, Precision::Double, &mut |parameter| match &*parameter.name {
+    let (seed, place) = (Seed::new(3), Place { precision: Precision::Double, ..Place::default() });
+    let model = Enformer::build(&config, place, &mut |parameter| match &*parameter.name {
         "_heads.normed.norm.weight" => Ok((0..12).map(|i| i as f32).collect()),
         "_heads.normed.norm.bias" => Ok(vec![0.5; 12]),
         name if name.starts_with("_heads") && name.ends_with("weight") => {

@@ -33,6 +33,7 @@ pub(super) struct Block<T> {
 #[derive(Debug)]
 pub(super) struct Transformer<T> {
     pub(super) blocks: Vec<Block<T>>,
+    pub(super) width: usize,
     pub(super) heads: usize,
     pub(super) norm: GammaNorm,
     /// The keys of distances of each block, for the number of positions that was last read.
@@ -73,20 +74,34 @@ struct Projected<T> {
 
 impl<T: Real + Default> Transformer<T> {
     /// Rows `wanted` of what the blocks make of x (N, dim); the last block computes no others.
-    pub(super) fn run(&self, mut x: Vec<T>, wanted: Range<usize>) -> Vec<T> {
-        let Some(width) = self.blocks.first().map(|block| block.out.outputs) else { return x };
-        let positions = x.len() / width;
+    pub(super) fn run(&self, x: Vec<T>, wanted: Range<usize>) -> Vec<T> {
+        let mut x = self.some_blocks(x, self.blocks.len(), wanted.clone());
+        x.truncate(wanted.end * self.width);
+        x.drain(..wanted.start * self.width);
+        x
+    }
+
+    /// All rows of what the first blocks make of x.
+    pub(super) fn run_blocks(&self, x: Vec<T>, n_blocks: usize) -> Vec<T> {
+        let all = 0..x.len() / self.width;
+        self.some_blocks(x, n_blocks, all)
+    }
+
+    /// The last of the first blocks changes no rows but those wanted.
+    fn some_blocks(&self, mut x: Vec<T>, n_blocks: usize, wanted: Range<usize>) -> Vec<T> {
+        let blocks = &self.blocks[..n_blocks.min(self.blocks.len())];
+        let positions = x.len() / self.width;
+        if blocks.is_empty() {
+            return x;
+        }
         let relative = self.relative_keys(positions);
         let (shelf, mut projected) = (Shelf::default(), Projected::default());
-        let last = self.blocks.len() - 1;
-        for (i, (block, relative)) in self.blocks.iter().zip(&relative.blocks).enumerate() {
-            let rows = if i == last { wanted.clone() } else { 0..positions };
+        for (i, (block, relative)) in blocks.iter().zip(&relative.blocks).enumerate() {
+            let rows = if i + 1 == blocks.len() { wanted.clone() } else { 0..positions };
             let pass = Pass { block, heads: self.heads, relative, shelf: &shelf };
             pass.project(&x, &mut projected);
             pass.update(&mut x, rows, &projected);
         }
-        x.truncate(wanted.end * width);
-        x.drain(..wanted.start * width);
         x
     }
 

@@ -67,12 +67,20 @@ impl Tensor {
         backward: impl Fn([bool; N], &Raw) -> RawResult<[Option<Raw>; N]> + Send + Sync + 'static,
     ) -> Self {
         let wanted = inputs.map(|x| x.origin.is_some());
-        if !wanted.contains(&true) {
+        Self::recorded_of_all(raw, &inputs, move |gradient| backward(wanted, gradient).map(Vec::from))
+    }
+
+    /// The same of any number of inputs.
+    pub(super) fn recorded_of_all(
+        raw: Raw,
+        inputs: &[&Self],
+        backward: impl Fn(&Raw) -> RawResult<Vec<Option<Raw>>> + Send + Sync + 'static,
+    ) -> Self {
+        if inputs.iter().all(|x| x.origin.is_none()) {
             return Self::plain(raw);
         }
-        let inputs = inputs.map(|x| x.origin.clone()).into();
-        let backward: Backward = Box::new(move |gradient| backward(wanted, gradient).map(Vec::from));
-        Self { raw, origin: Some(Origin::new(inputs, Some(backward))) }
+        let inputs = inputs.iter().map(|x| x.origin.clone()).collect();
+        Self { raw, origin: Some(Origin::new(inputs, Some(Box::new(backward)))) }
     }
 
     /// The same values as a variable, by which gradients are taken.
@@ -92,10 +100,15 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if the device fails.
     pub fn gradients(&self) -> Result<Gradients, ModelsError> {
+        Ok(self.gradients_from(self.raw.ones_like()?)?)
+    }
+
+    /// The gradients of what has this gradient by the values, by the variables that they depend on.
+    pub(super) fn gradients_from(&self, gradient: Raw) -> RawResult<Gradients> {
         let mut found = Gradients::default();
         let Some(origin) = &self.origin else { return Ok(found) };
         // By number: the highest is an input of none that is left.
-        let mut open = BTreeMap::from([(origin.number, (Arc::clone(origin), self.raw.ones_like()?))]);
+        let mut open = BTreeMap::from([(origin.number, (Arc::clone(origin), gradient))]);
         while let Some((number, (origin, gradient))) = open.pop_last() {
             let Some(backward) = &origin.backward else {
                 found.0.insert(number, gradient);

@@ -43,7 +43,7 @@ pub(super) trait Kernel<const N: usize>: Send + Sync + 'static {
 /// Applies an operation on any device; the result remembers how it came about.
 pub(super) fn apply<K: Kernel<N>, const N: usize>(kernel: K, inputs: [&Tensor; N]) -> RawResult<Tensor> {
     let raws = inputs.map(|x| x.raw.clone());
-    let on_processor = raws.iter().all(|x| x.device().is_cpu());
+    let on_processor = raws.iter().all(|x| x.device().is_cpu()) && !composes();
     let output =
         if on_processor { compute(&kernel, raws.each_ref())? } else { kernel.composed(raws.each_ref())? };
     let own = output.clone();
@@ -54,6 +54,28 @@ pub(super) fn apply<K: Kernel<N>, const N: usize>(kernel: K, inputs: [&Tensor; N
             composed_gradients(&kernel, raws.each_ref(), gradient)
         }
     }))
+}
+
+#[cfg(test)]
+thread_local! {
+    static COMPOSES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether operations are composed on the processor, too.
+fn composes() -> bool {
+    #[cfg(test)]
+    return COMPOSES.get();
+    #[cfg(not(test))]
+    false
+}
+
+/// Work whose operations on this thread are composed as on other devices.
+#[cfg(test)]
+pub(crate) fn composed<R>(work: impl FnOnce() -> R) -> R {
+    COMPOSES.set(true);
+    let result = work();
+    COMPOSES.set(false);
+    result
 }
 
 /// The result on the processor, from inputs of any layout.

@@ -1,10 +1,13 @@
 use candle_core::Var;
-use cistron_core::Stream;
+use cistron_core::{Seed, Stream};
+use rayon::prelude::*;
 
 use super::ConvShape;
+use super::Real;
 use super::norm::normalised_batch;
 use super::parameters::{Scope, overwrite};
-use super::tensor::Tensor;
+use super::tensor::{Precision, Raw, RawResult, Tensor};
+use super::vector::PIECE;
 use crate::ModelsError;
 use crate::train::Initializer;
 
@@ -15,6 +18,30 @@ pub enum Pass {
     Evaluation,
     /// Dropout draws from the stream, batch normalisation uses and follows the batch.
     Training(Box<Stream>),
+    /// A training pass once more: the running statistics have followed the batch already.
+    Repetition(Box<Stream>),
+}
+
+impl Pass {
+    /// A pass of a part of the network, with random numbers of its own; so many parts draw from this one's stream.
+    #[must_use]
+    pub fn part(&mut self) -> Self {
+        let own = |stream: &mut Stream| Box::new(Seed::new(stream.next_u64()).stream("part of a pass", 0));
+        match self {
+            Self::Evaluation => Self::Evaluation,
+            Self::Training(stream) => Self::Training(own(stream)),
+            Self::Repetition(stream) => Self::Repetition(own(stream)),
+        }
+    }
+
+    /// The same pass, made again.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Evaluation => Self::Evaluation,
+            Self::Training(stream) | Self::Repetition(stream) => Self::Repetition(stream.clone()),
+        }
+    }
 }
 
 /// `x Wᵀ + b` over the last axis, parameters `weight` (O, I) and `bias` (O).
@@ -130,12 +157,22 @@ impl BatchNormLayer {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails; [`ModelsError::Data`] to train with one row.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor, ModelsError> {
-        let Pass::Training(_) = pass else { return self.evaluate(x) };
+        if let Pass::Evaluation = pass {
+            return self.evaluate(x);
+        }
         let (out, statistics) = normalised_batch(x, &self.scale, &self.shift, self.epsilon)?;
+        if let Pass::Repetition(_) = pass {
+            return Ok(out);
+        }
         let unbiased = statistics.rows as f64 / (statistics.rows as f64 - 1.0);
         follow(&self.mean, &statistics.mean, 1.0)?;
         follow(&self.variance, &statistics.variance, unbiased)?;
         Ok(out)
+    }
+
+    /// The scale and the shift.
+    pub fn variables(&self) -> [Tensor; 2] {
+        [self.scale.clone(), self.shift.clone()]
     }
 
     /// One scale and shift a channel.
@@ -196,18 +233,28 @@ impl Tensor {
                 expected: "a probability below 1".to_owned(),
             });
         }
-        let Pass::Training(stream) = pass else { return Ok(self.clone()) };
+        let (Pass::Training(stream) | Pass::Repetition(stream)) = pass else { return Ok(self.clone()) };
         if probability == 0.0 {
             return Ok(self.clone());
         }
-        let kept = 1.0 / (1.0 - probability);
-        let count = self.shape().iter().product();
-        let mask = (0..count).map(|_| if stream.uniform() < probability { 0.0 } else { kept }).collect();
-        self.mul(&self.filled(mask)?)
+        let seed = Seed::new(stream.next_u64());
+        let raw = match self.precision() {
+            Precision::Single => self.raw_of(mask::<f32>(self.raw.elem_count(), probability, seed))?,
+            Precision::Double => self.raw_of(mask::<f64>(self.raw.elem_count(), probability, seed))?,
+        };
+        self.mul(&Self::plain(raw))
     }
 
-    /// Other values in this shape, precision and device.
-    fn filled(&self, values: Vec<f64>) -> Result<Self, ModelsError> {
+    /// Numbers of this shape and device.
+    fn raw_of<T: Real>(&self, values: Vec<T>) -> RawResult<Raw> {
+        Raw::from_vec(values, self.raw.shape(), self.raw.device())
+    }
+
+    /// Other values in this shape, precision and device, without a record.
+    ///
+    /// # Errors
+    /// [`ModelsError::Tensor`] if there are more or fewer of them or the device fails.
+    pub fn with_values(&self, values: Vec<f64>) -> Result<Self, ModelsError> {
         let raw = candle_core::Tensor::from_vec(values, self.raw.shape(), &candle_core::Device::Cpu)?;
         Ok(Self::plain(raw.to_dtype(self.raw.dtype())?.to_device(self.raw.device())?))
     }
@@ -217,7 +264,22 @@ impl Tensor {
     /// # Errors
     /// [`ModelsError::Tensor`] if shapes do not fit or the device fails.
     pub fn shift(&self, bias: &Self) -> Result<Self, ModelsError> {
-        let ones = bias.filled(vec![1.0; bias.shape().iter().product()])?;
+        let ones = bias.with_values(vec![1.0; bias.shape().iter().product()])?;
         self.scale_shift(&ones, bias)
     }
+}
+
+/// 0 with a probability, else what keeps the mean. Each piece draws from a stream of its own.
+fn mask<T: Real>(count: usize, probability: f64, seed: Seed) -> Vec<T> {
+    let kept = T::of(1.0 / (1.0 - probability));
+    let mut mask = vec![T::zero(); count];
+    mask.par_chunks_mut(PIECE).enumerate().for_each(|(i, piece)| {
+        let mut stream = seed.stream("dropout", i as u64);
+        for x in piece {
+            if stream.uniform() >= probability {
+                *x = kept;
+            }
+        }
+    });
+    mask
 }

@@ -225,6 +225,16 @@ impl Scope<'_> {
         Ok(self.put(name, shape, start, true)?.tensor.clone())
     }
 
+    /// Numbers that are neither trained nor kept with what is: gradients pass through what they take part in, and
+    /// cost nothing by themselves.
+    ///
+    /// # Errors
+    /// As [`parameter`](Self::parameter), save that names are not compared.
+    pub fn frozen(&mut self, name: &str, shape: &[usize], start: Initializer) -> Result<Tensor, ModelsError> {
+        let name = self.name(name);
+        Ok(Tensor::of_var(&self.parameters.begin(&name, shape, start, self.seed)?))
+    }
+
     /// New numbers that are kept but not trained.
     pub(super) fn buffer(
         &mut self,

@@ -231,6 +231,29 @@ fn softmaxes() {
 }
 
 #[test]
+fn logits_of_distances() {
+    for positions in [1, 2, 5] {
+        let inputs = || [numbers(&[2, 3, positions, 4], 0), numbers(&[2, 2 * positions - 1, 4], 1)];
+        check("logits of distances", &inputs(), |x| x[0].relative_logits(&x[1]).unwrap());
+        check_composed(|| relative::RelativeLogits, inputs());
+    }
+    // More than one block of queries, the last one short.
+    let (queries, keys) = (numbers(&[2, 2, 150, 3], 0), numbers(&[2, 299, 3], 1));
+    check_composed(|| relative::RelativeLogits, [queries.clone(), keys.clone()]);
+    let found = queries.relative_logits(&keys).unwrap().to_f64().unwrap();
+    let (queries, keys) = (queries.to_f64().unwrap(), keys.to_f64().unwrap());
+    for (head, item, i, j) in [(0, 0, 0, 0), (1, 1, 149, 0), (1, 0, 70, 130), (0, 1, 64, 63)] {
+        let query = &queries[((head * 2 + item) * 150 + i) * 3..][..3];
+        let key = &keys[(head * 299 + 149 + j - i) * 3..][..3];
+        let expected: f64 = query.iter().zip(key).map(|(q, k)| q * k).sum();
+        let found = found[((head * 2 + item) * 150 + i) * 150 + j];
+        assert!((found - expected).abs() < 1e-12, "{head} {item} {i} {j}: {found} {expected}");
+    }
+    let (queries, keys) = (numbers(&[2, 2, 5, 3], 0), numbers(&[2, 10, 3], 1));
+    assert!(queries.relative_logits(&keys).is_err());
+}
+
+#[test]
 fn losses() {
     let shape = [3, 5];
     let poisson_multinomial = Loss::PoissonMultinomial { weight: 5.0 };

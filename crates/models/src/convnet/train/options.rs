@@ -132,7 +132,7 @@ impl ConvNetTraining {
 
     pub(super) fn stepping(&self) -> Stepping {
         let adam = Adam { weight_decay: self.weight_decay, ..Adam::default() };
-        Stepping { optimizer: Optimizer::AdamW(adam), clip: self.clip, accumulate: 1 }
+        Stepping { optimizer: Optimizer::AdamW(adam), clip: self.clip, accumulate: 1, decay_all: false }
     }
 
     pub(super) fn check(&self) -> Result<(), ModelsError> {

@@ -4,6 +4,7 @@ use cistron_core::{Alphabet, Seed};
 use cistron_encode::{Edit, Reduce, SequenceBatch, SequenceModel, random_sequences};
 use ndarray::{Array1, array};
 
+use super::super::Place;
 use super::*;
 use crate::train::Initializer;
 use crate::{Checkpoint, Precision, Tensor};
@@ -22,7 +23,8 @@ fn model() -> Enformer {
         input_length: 64,
         ..EnformerConfig::default()
     };
-    Enformer::build(&config, Precision::Double, &mut |parameter| parameter.initial(Seed::new(1))).unwrap()
+    let place = Place { precision: Precision::Double, ..Place::default() };
+    Enformer::build(&config, place, &mut |parameter| parameter.initial(Seed::new(1))).unwrap()
 }
 
 fn letters() -> SequenceBatch {

@@ -64,18 +64,19 @@ impl Kernel<3> for LayerNorm {
 
     fn backward(
         &self,
-        [by_x, ..]: [bool; 3],
+        [by_x, by_scale, by_shift]: [bool; 3],
         [x, scale, _]: [&Raw; 3],
         _: &Raw,
         gradient: &Raw,
     ) -> RawResult<[Option<Raw>; 3]> {
         let epsilon = self.epsilon;
         let gradient_by_x = || compute(&LayerNormByInput { epsilon }, [x, gradient, scale]);
-        let products = compute(&LayerNormProduct { epsilon }, [x, gradient])?;
+        let gradient_by_scale =
+            || compute(&ColumnSums, [&compute(&LayerNormProduct { epsilon }, [x, gradient])?]);
         Ok([
             by_x.then(gradient_by_x).transpose()?,
-            Some(compute(&ColumnSums, [&products])?),
-            Some(compute(&ColumnSums, [gradient])?),
+            by_scale.then(gradient_by_scale).transpose()?,
+            by_shift.then(|| compute(&ColumnSums, [gradient])).transpose()?,
         ])
     }
 
