@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -42,6 +42,9 @@ impl TrunkCache {
         let mut header = text.to_string().into_bytes();
         header.resize(HEADER, b' ');
         let open = || {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
             let mut options = OpenOptions::new();
             let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
             let length = file.metadata()?.len();
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn rows_are_there_once_they_are_written() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trunk.cache");
+        let path = folder.path().join("run/trunk.cache");
         let cache = TrunkCache::open(&path, &identity("a"), 3, 4, 2).unwrap();
         let mut out = [9.0; 2];
         assert!(!cache.read(2, &mut out).unwrap());
