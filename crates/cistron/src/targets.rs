@@ -185,16 +185,15 @@ impl TargetShards {
             if row.parse() != Ok(number - 1) {
                 return Err(refuse(1, format!("found row {row}, expected {}", number - 1)));
             }
-            let place = match known.get(file) {
-                Some(&place) => place,
-                None => {
-                    if file.is_empty() || file.contains(['/', '\\']) {
-                        return Err(refuse(2, format!("found {file:?}, expected a file of the folder")));
-                    }
-                    rows.files.push(self.open_rows(&self.folder.join(file))?);
-                    known.insert(file.to_owned(), rows.files.len() - 1);
-                    rows.files.len() - 1
+            let place = if let Some(&place) = known.get(file) {
+                place
+            } else {
+                if file.is_empty() || file.contains(['/', '\\']) {
+                    return Err(refuse(2, format!("found {file:?}, expected a file of the folder")));
                 }
+                rows.files.push(self.open_rows(&self.folder.join(file))?);
+                known.insert(file.to_owned(), rows.files.len() - 1);
+                rows.files.len() - 1
             };
             let n = rows.files.get(place).and_then(|file| file.shape().first()).copied().unwrap_or(0);
             let offset = offset.parse::<usize>().ok().filter(|&offset| offset < n);

@@ -199,7 +199,7 @@ fn what_cannot_be_finetuned_is_refused() {
         ("--train tower --cache-trunk", 2, "option cache is given, while the first layers are trained"),
         ("--rc-augment --mirror liver:lung", 2, "--mirror has \"liver:lung\", expected two of liver, heart"),
         ("--mirror liver:heart", 2, "--rc-augment"),
-        ("--batch 0", 2, "option batch is 0, expected at least 1"),
+        ("--accumulate 0", 2, "option accumulate is 0, expected at least 1"),
     ] {
         let train = if more.contains("--train") { "" } else { "--train head" };
         bench.refuses(&format!("{model} {train} {more}"), code, message);

@@ -170,9 +170,9 @@ mod tests {
         let path = folder.path().join("trunk.cache");
         let cache = TrunkCache::open(&path, &identity("a"), 3, 1, 2).unwrap();
         cache.write(0, &[0.5, 1.0]).unwrap();
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
-        std::fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).unwrap();
         let cache = TrunkCache::open(&path, &identity("a"), 3, 1, 2).unwrap();
         assert!(!cache.read(0, &mut [0.0; 2]).unwrap());
     }
@@ -185,13 +185,13 @@ mod tests {
         for (weights, block, slots, values) in
             [("b", 3, 4, 2), ("a", 2, 4, 2), ("a", 3, 5, 2), ("a", 3, 4, 3)]
         {
-            let before = std::fs::read(&path).unwrap();
+            let before = fs::read(&path).unwrap();
             let refused = TrunkCache::open(&path, &identity(weights), block, slots, values).map(|_| ());
             let text = refused.unwrap_err().to_string();
             assert!(text.contains("expected a cache of {\"format\""), "{text}");
-            assert_eq!(std::fs::read(&path).unwrap(), before);
+            assert_eq!(fs::read(&path).unwrap(), before);
         }
-        std::fs::write(&path, "short").unwrap();
+        fs::write(&path, "short").unwrap();
         assert!(TrunkCache::open(&path, &identity("a"), 3, 4, 2).is_err());
     }
 }
