@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use cistron::effects::{VariantOptions, VariantScorer};
-use cistron::encode::{ElementType, NpyWriter, Reduce, SequenceBatch, SequenceModel, random_sequences};
+use cistron::encode::{ElementType, NpyWriter, Reduce, SequenceBatch, random_sequences};
 use cistron::genome::bigwig::{BinOptions, Statistic, Writer};
 use cistron::genome::{Genome, RegionSet, Split, TrackSet, Transform, WindowOptions, target_windows};
 use cistron::models::{
@@ -77,7 +77,7 @@ fn write_targets(folder: &Path, track: &Path, contigs: &Contigs) {
     let options = WindowOptions { width: (BIN * BINS) as u32, ..WindowOptions::default() };
     let windows = target_windows(&mut peaks, &lengths, &options).unwrap().windows;
     for (part, (name, ..)) in ["train", "valid", "test"].iter().zip(contigs) {
-        let windows: Vec<Region> = windows.iter().filter(|it| ***it.contig() == **name).cloned().collect();
+        let windows: Vec<Region> = windows.iter().filter(|it| **it.contig() == **name).cloned().collect();
         let n = windows.len() * BINS;
         let mut values = vec![0.0; n];
         let mean = BinOptions::new(Statistic::Mean).with_empty(0.0);

@@ -8,6 +8,20 @@ use crate::{TargetRows, TargetShards};
 
 /// Windows of [`TargetShards`] with their letters of a genome: bins around the middle of an input, which reaches into
 /// what lies beside them and is padding beyond contigs.
+///
+/// ```no_run
+/// use cistron::genome::{DEFAULT_MAX_MEMORY, Split, open_reference};
+/// use cistron::models::EnformerConfig;
+/// use cistron::{GenomeWindows, TargetShards};
+///
+/// let shards = TargetShards::open("targets")?;
+/// let genome = open_reference("genome.fa", DEFAULT_MAX_MEMORY)?;
+/// let config = EnformerConfig { target_length: Some(shards.bins()), ..EnformerConfig::read("enformer")? };
+/// let frame = (config.input_length, config.first_bin());
+/// let training = GenomeWindows::new(&*genome, &shards, Split::Train, frame, &["liver".to_owned()])?;
+/// println!("{} windows", training.windows().len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct GenomeWindows<'a, R: ?Sized> {
     reference: &'a R,

@@ -14,6 +14,29 @@ use serde_json::Value;
 ///
 /// `targets.json` describes it; of each part (`train`, `valid`, `test`) `<part>.bed` holds the windows,
 /// `<part>.index.tsv` the file and the place of each window's row, and `<part>-<k>.npy` the rows, (n, bins, tracks).
+///
+/// ```
+/// use cistron::TargetShards;
+/// use cistron::encode::{ElementType, NpyWriter};
+/// use cistron::genome::Split;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+/// write("targets.json", r#"{"version": 1, "bins": 2, "bin_size": 8, "tracks": ["liver"]}"#)?;
+/// write("train.bed", "chr1\t16\t32\n")?;
+/// write("train.index.tsv", "row\tfile\toffset\n0\ttrain-0.npy\t0\n")?;
+/// let file = std::fs::File::create(folder.path().join("train-0.npy"))?;
+/// let mut array = NpyWriter::new(file, ElementType::Float32, &[1, 2, 1])?;
+/// array.write(&[0.5, 2.0])?;
+/// array.finish()?;
+///
+/// let shards = TargetShards::open(folder.path())?;
+/// let rows = shards.part(Split::Train)?;
+/// let mut row = [0.0; 2];
+/// rows.read(0, &mut row)?;
+/// assert_eq!((rows.windows()[0].start(), row), (16, [0.5, 2.0]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetShards {
     folder: PathBuf,
@@ -162,16 +185,15 @@ impl TargetShards {
             if row.parse() != Ok(number - 1) {
                 return Err(refuse(1, format!("found row {row}, expected {}", number - 1)));
             }
-            let place = match known.get(file) {
-                Some(&place) => place,
-                None => {
-                    if file.is_empty() || file.contains(['/', '\\']) {
-                        return Err(refuse(2, format!("found {file:?}, expected a file of the folder")));
-                    }
-                    rows.files.push(self.open_rows(&self.folder.join(file))?);
-                    known.insert(file.to_owned(), rows.files.len() - 1);
-                    rows.files.len() - 1
+            let place = if let Some(&place) = known.get(file) {
+                place
+            } else {
+                if file.is_empty() || file.contains(['/', '\\']) {
+                    return Err(refuse(2, format!("found {file:?}, expected a file of the folder")));
                 }
+                rows.files.push(self.open_rows(&self.folder.join(file))?);
+                known.insert(file.to_owned(), rows.files.len() - 1);
+                rows.files.len() - 1
             };
             let n = rows.files.get(place).and_then(|file| file.shape().first()).copied().unwrap_or(0);
             let offset = offset.parse::<usize>().ok().filter(|&offset| offset < n);

@@ -164,10 +164,14 @@ fn a_model_is_finetuned_and_the_run_is_a_model() {
     assert!(bench.read("run/tracks-1.tsv").starts_with("track\tpearson\tpearson_windows\nliver\t"));
     assert_eq!(bench.read("run/trained.tsv").lines().count(), 1 + 18);
     // Threads, a cache and going on with what is complete change nothing.
-    bench.ok(&format!(
-        "{FINETUNE} --model model {train} --cache-trunk rows.cache --threads 1 --out-dir other"
-    ));
-    assert!(bench.results("other") == run);
+    bench.ok(&format!("{FINETUNE} --model model {train} --cache-trunk --threads 1 --out-dir other"));
+    let mut other = bench.results("other");
+    assert!(other.remove("trunk.cache").is_some() && other == run);
+    let again = format!("{FINETUNE} --model model {train} --cache-trunk other/trunk.cache");
+    bench.ok(&format!("{again} --out-dir third"));
+    assert!(bench.results("third") == run);
+    bench.refuses(&format!("{again} --out-dir third"), 1, "model.safetensors exists already");
+    bench.refuses(&format!("{again} --out-dir fourth --seed 9 --from-scratch"), 1, "expected a cache of");
     bench.ok(&format!("{FINETUNE} --model model {train} --resume --out-dir run"));
     assert!(bench.results("run") == run);
     bench.ok(
@@ -200,7 +204,7 @@ fn what_cannot_be_finetuned_is_refused() {
         ("--train tower --cache-trunk", 2, "option cache is given, while the first layers are trained"),
         ("--rc-augment --mirror liver:lung", 2, "--mirror has \"liver:lung\", expected two of liver, heart"),
         ("--mirror liver:heart", 2, "--rc-augment"),
-        ("--batch 0", 2, "option batch is 0, expected at least 1"),
+        ("--accumulate 0", 2, "option accumulate is 0, expected at least 1"),
     ] {
         let train = if more.contains("--train") { "" } else { "--train head" };
         bench.refuses(&format!("{model} {train} {more}"), code, message);

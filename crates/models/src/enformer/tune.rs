@@ -110,39 +110,22 @@ pub fn finetune_enformer(
     check_mirror(config, options)?;
     let trained = options.trainable.resolve(config)?;
     let identity = tune_identity(&start, training, validation, options)?;
-    let graph = Graph::new(
-        config,
-        &options.trainable,
-        &mut |parameter| start.values(parameter),
-        GraphOptions {
-            device: options.device,
-            precision: Precision::Single,
-            seed: run.seed,
-            recompute: options.recompute,
-        },
-    )?;
+    let batches = Batches::new(training.n_windows(), options.batch, run.seed)?;
+    let graph = graph_of(&start, options, run)?;
     let engine = match graph.entry() {
         Entry::Letters => None,
         Entry::Block(block) => Some((Engine::new(config, &mut |parameter| start.values(parameter))?, block)),
     };
     let strands = if options.reverse_complement { 2 } else { 1 };
     let n_training = training.n_windows().saturating_mul(strands);
-    let cache = match (&options.cache, &engine) {
-        (Some(path), Some((_, block))) => {
-            let positions = config.n_positions(config.input_length);
-            let slots = n_training.saturating_add(validation.n_windows());
-            Some(TrunkCache::open(path, &identity, *block, slots, positions * config.dim)?)
-        }
-        (Some(_), None) => return Err(options::nothing_frozen()),
-        (None, _) => None,
-    };
+    let slots = n_training.saturating_add(validation.n_windows());
+    let cache = cache_of(config, options, &identity, graph.entry(), slots)?;
     let inlet = Inlet::new(config, engine.as_ref(), cache.as_ref());
     let rows =
         |set, windows, views, first_slot| Rows { set, windows, inlet: &inlet, views, first_slot, options };
     let views = Views { seed: run.seed, reverse: options.reverse_complement, max_shift: options.max_shift };
     let learned = rows("training", training, Some(views), 0);
     let measured = rows("validation", validation, None, n_training);
-    let batches = Batches::new(training.n_windows(), options.batch, run.seed)?;
     let learner = Learner {
         graph: &graph,
         config,
@@ -162,6 +145,35 @@ pub fn finetune_enformer(
     drop(engine);
     let model = Enformer::build(config, Place::default(), &mut |parameter| start.with(&changed, parameter))?;
     Ok(TrainedEnformer { model, report, trained, loaded: start.loaded })
+}
+
+/// The trained layers.
+fn graph_of(start: &Start, options: &EnformerTraining, run: Run<'_>) -> Result<Graph, ModelsError> {
+    let how = GraphOptions {
+        device: options.device,
+        precision: Precision::Single,
+        seed: run.seed,
+        recompute: options.recompute,
+    };
+    Graph::new(&start.config, &options.trainable, &mut |parameter| start.values(parameter), how)
+}
+
+/// The file of what lies below them, if it is wanted.
+fn cache_of(
+    config: &EnformerConfig,
+    options: &EnformerTraining,
+    identity: &[(String, String)],
+    entry: Entry,
+    n_slots: u64,
+) -> Result<Option<TrunkCache>, ModelsError> {
+    let n_values = config.n_positions(config.input_length) * config.dim;
+    match (&options.cache, entry) {
+        (None, _) => Ok(None),
+        (Some(_), Entry::Letters) => Err(options::nothing_frozen()),
+        (Some(path), Entry::Block(block)) => {
+            TrunkCache::open(path, identity, block, n_slots, n_values).map(Some)
+        }
+    }
 }
 
 fn check_windows(

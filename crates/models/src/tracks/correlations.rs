@@ -116,15 +116,16 @@ mod tests {
 
     use super::*;
 
+    type Window = (Vec<f32>, Vec<f32>);
+
     /// The definition: all numbers of a track in lists.
-    fn by_definition(windows: &[(Vec<f32>, Vec<f32>)], n_tracks: usize) -> (Vec<f64>, Vec<f64>) {
+    fn by_definition(windows: &[Window], n_tracks: usize) -> (Vec<f64>, Vec<f64>) {
         let of = |values: &[f32], track: usize| -> Vec<f64> {
             values.iter().skip(track).step_by(n_tracks).copied().map(f64::from).collect()
         };
         let pooled = |track: usize| {
-            let all = |side: &dyn Fn(&(Vec<f32>, Vec<f32>)) -> Vec<f64>| -> Vec<f64> {
-                windows.iter().flat_map(side).collect()
-            };
+            let all =
+                |side: &dyn Fn(&Window) -> Vec<f64>| -> Vec<f64> { windows.iter().flat_map(side).collect() };
             let (x, y) = (all(&|window| of(&window.0, track)), all(&|window| of(&window.1, track)));
             pearson(&x, &y).unwrap_or(0.0)
         };
@@ -142,9 +143,11 @@ mod tests {
         ) {
             let mut stream = Seed::new(seed).stream("numbers", 0);
             let mut draw = || (0..bins * n_tracks).map(|_| (stream.normal() + offset) as f32).collect();
-            let windows: Vec<(Vec<f32>, Vec<f32>)> = (0..n).map(|_| (draw(), draw())).collect();
+            let windows: Vec<Window> = (0..n).map(|_| (draw(), draw())).collect();
             let mut found = TrackCorrelations::new(n_tracks);
-            windows.iter().for_each(|(x, y)| found.add(x, y));
+            for (x, y) in &windows {
+                found.add(x, y);
+            }
             let (pooled, mean) = by_definition(&windows, n_tracks);
             // Of few numbers that lie near one another, means of different order differ in the last digits.
             for (found, expected) in found.pooled().iter().zip(pooled).chain(found.by_window().iter().zip(mean)) {

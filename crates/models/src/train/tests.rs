@@ -336,7 +336,10 @@ fn times_and_memory_have_a_log_of_their_own() {
     };
     let (speed, log) = (lines(run.speed()), lines(run.log()));
     let places = |lines: &[serde_json::Value]| {
-        lines.iter().map(|line| [&line["epoch"], &line["step"]].map(|it| it.as_u64())).collect::<Vec<_>>()
+        lines
+            .iter()
+            .map(|line| [&line["epoch"], &line["step"]].map(serde_json::Value::as_u64))
+            .collect::<Vec<_>>()
     };
     assert_eq!(places(&speed), places(&log));
     let seconds: Vec<f64> = speed.iter().map(|line| line["seconds"].as_f64().unwrap()).collect();

@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -42,6 +42,9 @@ impl TrunkCache {
         let mut header = text.to_string().into_bytes();
         header.resize(HEADER, b' ');
         let open = || {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
             let mut options = OpenOptions::new();
             let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
             let length = file.metadata()?.len();
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn rows_are_there_once_they_are_written() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trunk.cache");
+        let path = folder.path().join("run/trunk.cache");
         let cache = TrunkCache::open(&path, &identity("a"), 3, 4, 2).unwrap();
         let mut out = [9.0; 2];
         assert!(!cache.read(2, &mut out).unwrap());
@@ -167,9 +170,9 @@ mod tests {
         let path = folder.path().join("trunk.cache");
         let cache = TrunkCache::open(&path, &identity("a"), 3, 1, 2).unwrap();
         cache.write(0, &[0.5, 1.0]).unwrap();
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
-        std::fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).unwrap();
         let cache = TrunkCache::open(&path, &identity("a"), 3, 1, 2).unwrap();
         assert!(!cache.read(0, &mut [0.0; 2]).unwrap());
     }
@@ -182,13 +185,13 @@ mod tests {
         for (weights, block, slots, values) in
             [("b", 3, 4, 2), ("a", 2, 4, 2), ("a", 3, 5, 2), ("a", 3, 4, 3)]
         {
-            let before = std::fs::read(&path).unwrap();
+            let before = fs::read(&path).unwrap();
             let refused = TrunkCache::open(&path, &identity(weights), block, slots, values).map(|_| ());
             let text = refused.unwrap_err().to_string();
             assert!(text.contains("expected a cache of {\"format\""), "{text}");
-            assert_eq!(std::fs::read(&path).unwrap(), before);
+            assert_eq!(fs::read(&path).unwrap(), before);
         }
-        std::fs::write(&path, "short").unwrap();
+        fs::write(&path, "short").unwrap();
         assert!(TrunkCache::open(&path, &identity("a"), 3, 4, 2).is_err());
     }
 }
