@@ -1,7 +1,8 @@
 //! Sequence-to-function genomics: genome files, models, what mutations do, and pictures, in one crate.
 //!
-//! This is the stable face of the workspace; it holds no code of its own. The words that everything shares stand
-//! at the root ([`Sequence`], [`Region`], [`Window`], [`Reference`], [`Run`] …), each area in a module:
+//! This is the stable face of the workspace. The words that everything shares stand at the root ([`Sequence`],
+//! [`Region`], [`Window`], [`Reference`], [`Run`] …), each area in a module. Of its own it has what joins areas: targets
+//! of training on disk ([`TargetShards`]) and their windows with the letters of a genome ([`GenomeWindows`]).
 //!
 //! | module | what |
 //! |---|---|
@@ -28,6 +29,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(all(feature = "genome", feature = "models"))]
+mod genome_windows;
+#[cfg(feature = "genome")]
+mod targets;
+
 #[doc(inline)]
 pub use cistron_core::{
     Alphabet, Anchor, AtomicFile, Cancel, Contig, CoreError, FixedSide, MAX_POSITION, Observer, PeerRng,
@@ -53,4 +59,8 @@ pub use cistron_motif as motif;
 #[cfg(feature = "plot")]
 #[doc(inline)]
 pub use cistron_plot as plot;
+#[cfg(all(feature = "genome", feature = "models"))]
+pub use genome_windows::GenomeWindows;
 pub use ndarray;
+#[cfg(feature = "genome")]
+pub use targets::{TargetRows, TargetShards};

@@ -170,7 +170,10 @@ fn targets_are_windows_in_parts_with_their_bins() {
     let message =
         "error: toy.bw: bin 0 of chr2:0-20 has a sum of -5, expected more than -1 for its logarithm\n";
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), message));
-    assert!(!bench.path("three/targets.json").exists());
+    assert!(!bench.path("three").exists(), "nothing is left of what failed");
+    std::fs::create_dir(bench.path("three")).unwrap();
+    assert_eq!(bench.run(&format!("{low} --log1p --exclude chr1 --out-dir three")).code, Some(1));
+    assert!(bench.results("three").is_empty());
     let ran = bench.run(&format!("{targets} --context 10 --out-dir four").replace("--context 40 ", ""));
     assert!(ran.code == Some(2) && ran.stderr.contains("4 bins of 5 bases do not fit into a context of 10"));
 }

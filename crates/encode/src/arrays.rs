@@ -5,6 +5,8 @@
 
 mod npy;
 mod npz;
+mod rows;
 
 pub use npy::{ElementType, NpyHeader, NpyReader, NpyWriter};
 pub use npz::{NpzMember, NpzReader, NpzWriter};
+pub use rows::NpyRows;

@@ -23,7 +23,7 @@ mod one_hot;
 mod random;
 mod shuffle;
 
-pub use arrays::{ElementType, NpyHeader, NpyReader, NpyWriter, NpzMember, NpzReader, NpzWriter};
+pub use arrays::{ElementType, NpyHeader, NpyReader, NpyRows, NpyWriter, NpzMember, NpzReader, NpzWriter};
 pub use batch::SequenceBatch;
 pub use edit::{
     LocalBins, dinucleotide_as_tangermeme, local_dinucleotide_as_tangermeme, randomize_as_tangermeme,

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -13,8 +14,10 @@ use crate::{Checkpoint, Device, LoadReport, ModelsError, Tensor};
 
 mod basis;
 mod config;
+mod contexts;
 mod engine;
 mod graph;
+mod heads;
 mod incremental;
 mod layers;
 mod lora;
@@ -23,11 +26,14 @@ mod parse;
 mod tower;
 mod trainable;
 mod transformer;
+mod tune;
 mod weights;
 
 pub use basis::relative_position_basis;
-pub use config::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
+pub use config::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
+pub use contexts::{EnformerContextHead, EnformerContexts};
 pub use trainable::{Trainable, TrainableGroup};
+pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnformer, finetune_enformer};
 
 use engine::{Engine, Source};
 use graph::{Graph, GraphOptions};
@@ -174,11 +180,7 @@ impl Enformer {
     }
 
     fn load_at(folder: &Path, place: Place) -> Result<(Self, LoadReport), ModelsError> {
-        let path = folder.join("config.json");
-        let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
-        let config = EnformerConfig::from_json(&text)
-            .map_err(|problem| ModelsError::format(&path, problem.to_string()))?;
-        Self::from_file_at(&config, &crate::load::weights_of(folder)?, place)
+        Self::of_file(open_folder(folder)?, place)
     }
 
     /// The model of a configuration with the weights of a file.
@@ -190,27 +192,13 @@ impl Enformer {
         path: impl AsRef<Path>,
         precision: Precision,
     ) -> Result<(Self, LoadReport), ModelsError> {
-        Self::from_file_at(config, path.as_ref(), Place { precision, ..Place::default() })
+        Self::of_file(open_file(config, path.as_ref())?, Place { precision, ..Place::default() })
     }
 
-    fn from_file_at(
-        config: &EnformerConfig,
-        path: &Path,
-        place: Place,
-    ) -> Result<(Self, LoadReport), ModelsError> {
-        let file = CheckpointFile::open(path)?;
-        let config = weights::with_new_head(config, &file);
-        let found = weights::Found::new(&config, &file)?;
-        let model = Self::build(&config, place, &mut |parameter| {
-            let name = found.names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
-            let values = file.read(name, &parameter.shape)?;
-            if parameter.name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
-                let problem = format!("tensor `{name}` holds a number below 0, expected variances");
-                return Err(ModelsError::format(file.path(), problem));
-            }
-            Ok(values)
-        })?;
-        Ok((model, found.report))
+    fn of_file(opened: Opened, place: Place) -> Result<(Self, LoadReport), ModelsError> {
+        let Opened { config, file, found } = opened;
+        let read = &mut |parameter: &parameters::Parameter| read_tensor(&file, &found.names, parameter);
+        Ok((Self::build(&config, place, read)?, found.report))
     }
 
     /// What the model is made of.
@@ -226,7 +214,7 @@ impl Enformer {
         }
     }
 
-    /// The embeddings of the bins that are kept, (N, bins, 2 dim): what the heads read.
+    /// The embeddings of the bins that are kept, (N, bins, 2 dim): what heads read, unless they say otherwise.
     ///
     /// # Errors
     /// [`ModelError`] if the batch does not fit the model.
@@ -238,10 +226,8 @@ impl Enformer {
         for (codes, mut out) in batch.codes().outer_iter().zip(out.outer_iter_mut()) {
             let codes = codes.to_vec();
             let values = match &self.body {
-                Body::Single(engine) => engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())),
-                Body::Double(engine) => {
-                    narrowed(engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())))
-                }
+                Body::Single(engine) => engine.embeddings(&codes, kept.clone()),
+                Body::Double(engine) => narrowed(engine.embeddings(&codes, kept.clone())),
                 Body::Graph(graph) => {
                     graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?
                 }
@@ -271,15 +257,14 @@ impl Enformer {
     fn read<T: Real + Default>(&self, engine: &Engine<T>, trunk: Vec<T>, readout: &Readout) -> Array3<f64> {
         let first = self.config.kept_bins(trunk.len() / self.config.dim).start;
         let wanted = first + readout.bins.start..first + readout.bins.end;
-        let embeddings = engine.embed(&engine.attended(trunk, wanted));
-        let values = engine.tracks(&embeddings, readout.head, &readout.tracks);
+        let values = engine.tracks(&engine.attended(trunk, wanted), readout.head, &readout.tracks);
         let n_tracks = readout.tracks.len();
         reduced(readout, |bin, track| values[bin * n_tracks + track].wide())
     }
 
     /// The same by the graph, of letters.
     fn read_graph(&self, graph: &Graph, codes: &[u8], readout: &Readout) -> Result<Array3<f64>, ModelsError> {
-        let values = graph.tracks(&graph.embed(codes)?, readout.head)?.to_f64()?;
+        let values = graph.tracks(codes, readout.head)?.to_f64()?;
         let all = self.config.output_heads.get(readout.head).map_or(0, |head| head.tracks.len());
         let chosen = |track: usize| readout.tracks[track] as usize;
         Ok(reduced(readout, |bin, track| values[(readout.bins.start + bin) * all + chosen(track)]))
@@ -301,6 +286,41 @@ fn reduced(readout: &Readout, value: impl Fn(usize, usize) -> f64) -> Array3<f64
 
 fn backend(error: ModelsError) -> ModelError {
     ModelError::Backend(Box::new(error))
+}
+
+/// A file of weights.
+struct Opened {
+    /// With the heads of the file.
+    config: EnformerConfig,
+    file: CheckpointFile,
+    /// Where the tensors are.
+    found: weights::Found,
+}
+
+fn open_folder(folder: &Path) -> Result<Opened, ModelsError> {
+    open_file(&EnformerConfig::read(folder)?, &crate::load::weights_of(folder)?)
+}
+
+fn open_file(config: &EnformerConfig, path: &Path) -> Result<Opened, ModelsError> {
+    let file = CheckpointFile::open(path)?;
+    let config = weights::with_new_head(config, &file);
+    let found = weights::Found::new(&config, &file)?;
+    Ok(Opened { config, file, found })
+}
+
+/// The numbers of a tensor.
+fn read_tensor(
+    file: &CheckpointFile,
+    names: &BTreeMap<String, String>,
+    parameter: &parameters::Parameter,
+) -> Result<Vec<f32>, ModelsError> {
+    let name = names.get(&parameter.name).map_or(&*parameter.name, String::as_str);
+    let values = file.read(name, &parameter.shape)?;
+    if parameter.name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
+        let problem = format!("tensor `{name}` holds a number below 0, expected variances");
+        return Err(ModelsError::format(file.path(), problem));
+    }
+    Ok(values)
 }
 
 fn narrowed(values: Vec<f64>) -> Vec<f32> {
@@ -327,6 +347,21 @@ fn spec(config: &EnformerConfig) -> ModelSpec {
 }
 
 impl EnformerConfig {
+    /// The letter of an input with which the first bin begins.
+    pub fn first_bin(&self) -> usize {
+        self.kept_bins(self.n_positions(self.input_length)).start << self.num_downsamples
+    }
+
+    /// Reads `config.json` of a folder.
+    ///
+    /// # Errors
+    /// [`ModelsError::Io`], [`ModelsError::Format`] for a file that is not what it should be.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, ModelsError> {
+        let path = folder.as_ref().join("config.json");
+        let text = fs::read_to_string(&path).map_err(ModelsError::io(&path))?;
+        Self::from_json(&text).map_err(|problem| ModelsError::format(&path, problem.to_string()))
+    }
+
     /// Writes `config.json` into a folder, which is made if it is not there.
     ///
     /// # Errors

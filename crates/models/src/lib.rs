@@ -19,6 +19,7 @@ mod load;
 #[doc(hidden)]
 pub mod nn;
 mod probe;
+mod tracks;
 mod train;
 mod vae;
 
@@ -30,8 +31,9 @@ pub use convnet::{
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use enformer::{
-    Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, Trainable, TrainableGroup,
-    relative_position_basis,
+    Enformer, EnformerConfig, EnformerContextHead, EnformerContexts, EnformerCrop, EnformerHead,
+    EnformerHeadInput, EnformerStart, EnformerTraining, GammaNorm, HeadStart, TrackLoss, Trainable,
+    TrainableGroup, TrainedEnformer, finetune_enformer, relative_position_basis,
 };
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};
@@ -40,6 +42,7 @@ pub use probe::{
     KmerWeights, LinearProbe, MeanWeights, ProbeData, ProbeEpoch, ProbeKind, ProbeTarget, ProbeTraining,
     TrainedProbe, train_probe,
 };
+pub use tracks::{TrackCorrelations, TrackWindows, TracksInMemory};
 pub use train::{
     Adam, AdamStep, BatchRows, Batches, Dataset, Ended, EpochReport, Feed, FitOptions, FitReport,
     GradientNorm, Initializer, Moments, Optimizer, Plateau, RowOrder, RunFolder, Scalar, Schedule, Sgd, Step,

@@ -15,6 +15,7 @@ mod options;
 mod order;
 mod scalar;
 mod schedule;
+mod speed;
 mod state;
 mod watch;
 
@@ -102,7 +103,7 @@ pub struct Step {
 }
 
 /// What a step came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepReport {
     /// The sum of the examples' losses, before the update.
     pub loss_sum: f64,
@@ -110,6 +111,8 @@ pub struct StepReport {
     pub examples: f64,
     /// The norm of the gradient before clipping, if it was computed.
     pub gradient_norm: Option<f64>,
+    /// The same of groups of parameters by their names, if the model has such.
+    pub group_norms: Vec<(String, f64)>,
 }
 
 /// What the validation data said.

@@ -1,11 +1,13 @@
-//! `cistron enformer`: info, predict, targets.
+//! `cistron enformer`: finetune, info, predict, targets.
 
 use clap::Subcommand;
 
 use crate::context::Context;
 use crate::input::ModelArgs;
 
+mod finetune;
 mod predict;
+mod staging;
 mod targets;
 
 #[derive(Subcommand)]
@@ -25,6 +27,12 @@ pub(crate) enum Command {
         --sizes genome.fa.fai --log1p --out-dir targets"
     )]
     Targets(targets::TargetsArgs),
+    /// Train a model, or its last layers, on targets
+    #[command(
+        after_help = "Example: cistron enformer finetune --model enformer --targets targets --fasta genome.fa \
+        --train head,pointwise,last:2 --cache-trunk --out-dir run"
+    )]
+    Finetune(Box<finetune::FinetuneArgs>),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -32,5 +40,6 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Info(args) => predict::info(args, context),
         Command::Predict(args) => predict::predict(args, context),
         Command::Targets(args) => targets::targets(args, context),
+        Command::Finetune(args) => finetune::finetune(args, context),
     }
 }

@@ -102,7 +102,7 @@ fn results_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         if name == "run_config.json" {
             bytes.truncate(bytes.len() - r#""2026-01-01T00:00:00Z""#.len());
         }
-        if name != "run.json" {
+        if name != "run.json" && name != "speed.jsonl" {
             files.insert(name, bytes);
         }
     }

@@ -308,7 +308,7 @@ impl Trainee for SeedTrainee<'_, '_, '_> {
         {
             slopes.read_f32(&mut |slopes| seeds.descend(&noisy, slopes, learning_rate as f32))?;
         }
-        Ok(StepReport { loss_sum: loss.scalar()?, examples: clean.len() as f64, gradient_norm: None })
+        Ok(StepReport { loss_sum: loss.scalar()?, examples: clean.len() as f64, ..StepReport::default() })
     }
 
     fn validate(&mut self, _: u64) -> Result<Validation, ModelsError> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::folder::{Log, RunFolder};
 use super::options::FitOptions;
 use super::schedule::Schedule;
+use super::speed::SpeedLog;
 use super::state::{Ended, EpochReport, FitReport, FitState, LossSum};
 use super::{StepReport, Trainee, Validation};
 use crate::{Checkpoint, ModelsError};
@@ -43,7 +44,7 @@ use crate::{Checkpoint, ModelsError};
 ///     fn step(&mut self, _: Step, learning_rate: f64) -> Result<StepReport, ModelsError> {
 ///         let loss_sum = (self.0 - 3.0).powi(2);
 ///         self.0 -= learning_rate * 2.0 * (self.0 - 3.0);
-///         Ok(StepReport { loss_sum, examples: 1.0, gradient_norm: None })
+///         Ok(StepReport { loss_sum, examples: 1.0, ..StepReport::default() })
 ///     }
 ///     fn validate(&mut self, _: u64) -> Result<Validation, ModelsError> {
 ///         Ok(Validation { loss: (self.0 - 3.0).powi(2), metrics: vec![] })
@@ -94,6 +95,7 @@ struct Fitting<'a> {
     options: &'a FitOptions,
     run: Run<'a>,
     store: Store<'a>,
+    speed: SpeedLog,
     state: FitState,
     /// Steps of an epoch.
     n_steps: u64,
@@ -129,8 +131,9 @@ impl<'a> Fitting<'a> {
             None => FitState::new(identity, options.learning_rate),
         };
         let store = Store::open(folder, state.log_bytes)?;
+        let speed = SpeedLog::begin(folder, last.is_some())?;
         let total = options.total_steps(n_steps);
-        let mut fitting = Self { trainee, options, run, store, state, n_steps, total, start };
+        let mut fitting = Self { trainee, options, run, store, speed, state, n_steps, total, start };
         if last.is_some() && fitting.state.is_best() {
             // The run may have ended between the state of this epoch and its weights.
             fitting.store.save_best(fitting.trainee)?;
@@ -185,10 +188,12 @@ impl<'a> Fitting<'a> {
         let state = &mut self.state;
         state.sum.add(report.loss_sum, report.examples);
         state.since_line.add(report.loss_sum, report.examples);
+        self.speed.add(report.examples);
         state.index += 1;
         state.global += 1;
         if self.options.log_every.is_some_and(|every| state.global.is_multiple_of(every)) {
-            self.store.line(&step_line(state, rate, report))?;
+            self.store.line(&step_line(state, rate, &report))?;
+            self.speed.line(state.epoch, state.global)?;
             state.since_line = LossSum::default();
         }
         self.run.observer.advance(1);
@@ -216,6 +221,7 @@ impl<'a> Fitting<'a> {
             validation,
         };
         self.store.line(&epoch_line(&report))?;
+        self.speed.line(report.epoch, report.steps)?;
         self.plan_rate(&report.validation)?;
         self.choose(report)?;
         self.state.ended = ended.or_else(|| self.patience_is_over());
@@ -313,7 +319,7 @@ impl<'a> Store<'a> {
     }
 }
 
-fn step_line(state: &FitState, learning_rate: f64, report: StepReport) -> Value {
+fn step_line(state: &FitState, learning_rate: f64, report: &StepReport) -> Value {
     let mut line = json!({
         "epoch": state.epoch,
         "step": state.global,
@@ -322,6 +328,10 @@ fn step_line(state: &FitState, learning_rate: f64, report: StepReport) -> Value 
     });
     if let (Some(norm), Some(line)) = (report.gradient_norm, line.as_object_mut()) {
         line.insert("gradient_norm".to_owned(), json!(norm));
+        if !report.group_norms.is_empty() {
+            let groups = report.group_norms.iter().map(|(group, norm)| (group.clone(), json!(norm)));
+            line.insert("group_norms".to_owned(), Value::Object(groups.collect()));
+        }
     }
     line
 }

@@ -11,8 +11,9 @@ use crate::{Checkpoint, ModelsError};
 /// | `last.safetensors` | the state of the model and, in the header, of the loop: what a run is resumed from |
 /// | `model.safetensors` | the weights of the best epoch so far |
 /// | `train.jsonl` | one line of JSON for each epoch, and between them as often as asked for |
+/// | `speed.jsonl` | for each of those lines the seconds since training began or was resumed, examples a second since the line before, and bytes of memory |
 ///
-/// Of two runs with the same input all files are the same, byte by byte; none holds a time.
+/// Of two runs with the same input all files but the last are the same, byte by byte; none of them holds a time.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -76,6 +77,11 @@ impl RunFolder {
         self.path.join("train.jsonl")
     }
 
+    /// The file of what depends on the machine: times and memory.
+    pub fn speed(&self) -> PathBuf {
+        self.path.join("speed.jsonl")
+    }
+
     /// The state to go on from, if there is one and it is wanted.
     pub(super) fn read_last(&self) -> Result<Option<Checkpoint>, ModelsError> {
         let is_there = self.start == Start::Resume && self.last().exists();
@@ -86,7 +92,7 @@ impl RunFolder {
     pub(super) fn begin(&self, bytes: u64) -> Result<Log, ModelsError> {
         fs::create_dir_all(&self.path).map_err(ModelsError::io(&self.path))?;
         if self.start == Start::Replace {
-            for file in [self.last(), self.log(), self.model()] {
+            for file in [self.last(), self.log(), self.model(), self.speed()] {
                 if file.exists() {
                     fs::remove_file(&file).map_err(ModelsError::io(&file))?;
                 }

@@ -23,6 +23,11 @@ pub(crate) trait Network {
 
     /// What it is and learns from, as names and texts.
     fn identity(&self) -> Vec<(String, String)>;
+
+    /// The group of a parameter, of which the log has the norm of the gradient: what its name begins with.
+    fn group<'a>(&self, parameter: &'a str) -> &'a str {
+        parameter.split_once('.').map_or(parameter, |(group, _)| group)
+    }
 }
 
 /// How a network's gradients become steps.
@@ -82,17 +87,27 @@ impl<'a, 'f, N: Network, D: Dataset<Batch = N::Batch>> NetworkTrainee<'a, 'f, N,
         Ok(())
     }
 
-    /// The norm of the gradient, which is then clipped.
-    fn clipped_norm(&mut self) -> Result<f64, ModelsError> {
+    /// The norm of the gradient, which is then clipped, and that of each group before it is.
+    fn clipped_norms(&mut self) -> Result<(f64, Vec<(String, f64)>), ModelsError> {
         let mut norm = GradientNorm::new();
+        let mut groups: Vec<(&str, GradientNorm)> = Vec::new();
         for (name, gradient, _) in &self.gradients {
-            norm.add(name, gradient)?;
+            let group = self.network.group(name);
+            let place = groups.iter().position(|(known, _)| *known == group).unwrap_or_else(|| {
+                groups.push((group, GradientNorm::new()));
+                groups.len() - 1
+            });
+            let of_one = norm.add(name, gradient)?;
+            if let Some((_, of_group)) = groups.get_mut(place) {
+                of_group.merge(of_one);
+            }
         }
+        let groups = groups.into_iter().map(|(group, norm)| (group.to_owned(), norm.value())).collect();
         let factor = self.stepping.clip.map_or(1.0, |most| norm.clip_factor(most));
         if factor < 1.0 {
             self.gradients.iter_mut().for_each(|(_, gradient, _)| scale_gradient(gradient, factor));
         }
-        Ok(norm.value())
+        Ok((norm.value(), groups))
     }
 }
 
@@ -127,7 +142,8 @@ impl<N: Network, D: Dataset<Batch = N::Batch>> Trainee for NetworkTrainee<'_, '_
             let share = 1.0 / report.examples;
             self.gradients.iter_mut().for_each(|(_, gradient, _)| scale_gradient(gradient, share));
         }
-        report.gradient_norm = Some(self.clipped_norm()?);
+        let (norm, groups) = self.clipped_norms()?;
+        (report.gradient_norm, report.group_norms) = (Some(norm), groups);
         self.moments.begin_step();
         for (name, gradient, decays) in &mut self.gradients {
             self.network.parameters().change(name, &mut |weights| {

@@ -85,7 +85,12 @@ impl Trainee for Regression<'_, '_> {
         scale_gradient(&mut gradient, norm.clip_factor(2.0));
         self.moments.begin_step();
         self.moments.update("weights", &mut self.weights, &mut gradient, learning_rate, true);
-        Ok(StepReport { loss_sum, examples: batch.len() as f64, gradient_norm: Some(norm.value()) })
+        Ok(StepReport {
+            loss_sum,
+            examples: batch.len() as f64,
+            gradient_norm: Some(norm.value()),
+            ..StepReport::default()
+        })
     }
 
     fn validate(&mut self, epoch: u64) -> Result<Validation, ModelsError> {
@@ -189,7 +194,11 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 fn files(folder: &Path) -> Files {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
+    let mut files: Files =
+        entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect();
+    // What depends on the machine stands in a file of its own.
+    assert!(files.remove("speed.jsonl").is_some());
+    files
 }
 
 /// A run in a folder with interruptions, one after another.
@@ -313,6 +322,32 @@ fn budgets_end_a_run_with_a_validation() {
     let time = FitOptions { max_time: Some(Duration::ZERO), ..steps };
     let (report, ..) = interrupted(&time, &[], 0);
     assert_eq!((report.history.len(), report.history[0].steps, report.ended), (1, 1, Ended::Time));
+}
+
+#[test]
+fn times_and_memory_have_a_log_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = FitOptions { epochs: 2, patience: None, ..options() };
+    let run = RunFolder::create(folder.path()).unwrap();
+    train(&options, Some(&run), 0, Cut::No).unwrap();
+    let lines = |path| {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let (speed, log) = (lines(run.speed()), lines(run.log()));
+    let places = |lines: &[serde_json::Value]| {
+        lines
+            .iter()
+            .map(|line| [&line["epoch"], &line["step"]].map(serde_json::Value::as_u64))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(places(&speed), places(&log));
+    let seconds: Vec<f64> = speed.iter().map(|line| line["seconds"].as_f64().unwrap()).collect();
+    assert!(seconds.is_sorted() && seconds[0] >= 0.0, "{seconds:?}");
+    assert!(speed.iter().all(|line| line["examples_per_second"].as_f64() >= Some(0.0)));
+    if cfg!(target_os = "linux") {
+        assert!(speed.iter().all(|line| line["resident_bytes"].as_u64() > Some(1 << 20)), "{speed:?}");
+    }
 }
 
 /// The log, line by line, without the numbers that training came to.
@@ -471,7 +506,7 @@ impl Trainee for Script {
         assert_eq!((at.global as f64, at.epoch * 2 + at.index), (self.weight, at.global));
         self.weight += 1.0;
         let loss_sum = if self.diverges_at == Some(at.global) { f64::INFINITY } else { self.weight };
-        Ok(StepReport { loss_sum, examples: 1.0, gradient_norm: None })
+        Ok(StepReport { loss_sum, examples: 1.0, ..StepReport::default() })
     }
 
     fn validate(&mut self, epoch: u64) -> Result<Validation, ModelsError> {

@@ -204,7 +204,7 @@ impl Trainee for Training<'_> {
         let update = VaeUpdate { neff: self.neff(), number: at.global + 1, rate };
         let terms = self.learner.step(batch.view(), noise, update)?;
         let examples = self.options.batch as f64;
-        Ok(StepReport { loss_sum: -terms.objective * examples, examples, gradient_norm: None })
+        Ok(StepReport { loss_sum: -terms.objective * examples, examples, ..StepReport::default() })
     }
 
     fn validate(&mut self, _: u64) -> Result<Validation, ModelsError> {

@@ -1,17 +1,14 @@
 //! `cistron enformer info`, `predict`.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use cistron::encode::{ElementType, HeadSpec, NpyReader, NpzWriter, Readout, Reduce, SequenceBatch};
-use cistron::genome::bed;
-use cistron::models::{Enformer, LoadedModel};
+use cistron::encode::{ElementType, HeadSpec, NpzWriter, Readout, Reduce, SequenceBatch};
+use cistron::models::{Activation, Enformer, LoadedModel};
 use cistron::plot::{LineChart, Series, line_chart};
-use cistron::{Observer, Strand, Window};
+use cistron::{Observer, Region, Strand, TargetShards, Window};
 use clap::Args;
-use serde_json::Value;
 
 use crate::context::{Context, usage};
 use crate::input::{Input, InputArgs, ModelArgs, OutputsArgs};
@@ -59,7 +56,9 @@ pub(super) fn info(args: &ModelArgs, context: &Context) -> anyhow::Result<()> {
         kept.start
     )?;
     for head in &config.output_heads {
-        writeln!(output, "head\t{} ({} tracks)", head.name, head.tracks.len())?;
+        let activation = head.activation.map_or("none", Activation::name);
+        let (name, n_tracks, reads) = (&head.name, head.tracks.len(), head.reads.name());
+        writeln!(output, "head\t{name} ({n_tracks} tracks, reads {reads}, activation {activation})")?;
     }
     writeln!(output, "width\t{}", config.dim)?;
     writeln!(output, "blocks\t{} of {} heads", config.depth, config.heads)?;
@@ -100,6 +99,7 @@ pub(super) fn predict(args: &PredictArgs, context: &Context) -> anyhow::Result<(
     let mut member = file.begin("predictions", ElementType::Float32, &shape)?;
     let run = context.run();
     run.observer.begin("predicting", Some(n as u64));
+    let mut pictures = Vec::new();
     for index in 0..n {
         if context.is_cancelled() {
             bail!("interrupted");
@@ -107,12 +107,8 @@ pub(super) fn predict(args: &PredictArgs, context: &Context) -> anyhow::Result<(
         let values = predict_one(&loaded, &input, index, &readout)?;
         member.write(&values)?;
         if args.plot == Some(index) {
-            draw(
-                args,
-                &Picture { index, name: &input.names[index], head, readout: &readout },
-                &values,
-                observed.as_ref(),
-            )?;
+            let picture = Picture { index, name: &input.names[index], head, readout: &readout };
+            pictures = draw(args, &picture, &values, observed.as_ref())?;
         }
         context.progress.advance(1);
     }
@@ -122,7 +118,9 @@ pub(super) fn predict(args: &PredictArgs, context: &Context) -> anyhow::Result<(
     let tracks: Vec<String> =
         readout.tracks.iter().map(|&track| head.tracks[track as usize].to_string()).collect();
     file.add_text("tracks", &tracks)?;
-    Ok(file.finish()?)
+    file.finish()?;
+    // What is drawn appears beside what it shows, or not at all.
+    pictures.iter().try_for_each(|(path, text)| write_text(path, text))
 }
 
 fn check_plot(index: usize, input: &Input, readout: &Readout) -> anyhow::Result<()> {
@@ -158,15 +156,16 @@ struct Picture<'a> {
     readout: &'a Readout,
 }
 
-/// Draws each track, predicted and perhaps observed.
+/// A picture of each track, predicted and perhaps observed, and the file that it goes to.
 fn draw(
     args: &PredictArgs,
     picture: &Picture<'_>,
     values: &[f64],
     observed: Option<&Observed>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let Picture { index, name, head, readout } = *picture;
     let n_tracks = readout.tracks.len();
+    let mut pictures = Vec::with_capacity(n_tracks);
     for (place, &track) in readout.tracks.iter().enumerate() {
         let label = &head.tracks[track as usize];
         let predicted = values.iter().skip(place).step_by(n_tracks).copied();
@@ -176,9 +175,9 @@ fn draw(
         series.extend(seen.as_ref().map(|points| Series { name: "observed", points }));
         let title = format!("{label}, {name}");
         let chart = LineChart { title: &title, x_label: "bin", y_label: label, series: &series };
-        write_text(&picture_path(&args.output, index, label), &line_chart(&chart)?)?;
+        pictures.push((picture_path(&args.output, index, label), line_chart(&chart)?));
     }
-    Ok(())
+    Ok(pictures)
 }
 
 /// `NAME_I_TRACK.svg`, letters that cannot stand in names replaced.
@@ -192,7 +191,7 @@ fn picture_path(output: &Path, index: usize, track: &str) -> PathBuf {
 /// The observed signal of a window, (bins, tracks).
 struct Observed {
     n_tracks: usize,
-    values: Vec<f64>,
+    values: Vec<f32>,
 }
 
 impl Observed {
@@ -200,88 +199,54 @@ impl Observed {
     fn read(folder: &Path, input: &Input, index: usize, head: &HeadSpec) -> anyhow::Result<Self> {
         let window = input.windows().and_then(|windows| windows.get(index));
         let window = window.ok_or_else(|| usage("--targets needs --fasta with --bed or --region"))?;
+        let shards = TargetShards::open(folder)?;
         let path = folder.join("targets.json");
-        let text = fs::read(&path).with_context(|| path.display().to_string())?;
-        let described: Value = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
-        let n_tracks = described["tracks"].as_array().map_or(0, Vec::len);
         let bin_size = head.bin_width.map_or(0, std::num::NonZeroUsize::get);
-        for (key, expected) in [("bins", head.bins), ("bin_size", bin_size)] {
-            let found = &described[key];
-            if found.as_u64() != Some(expected as u64) {
+        for (key, found, expected) in
+            [("bins", shards.bins(), head.bins), ("bin_size", shards.bin_size(), bin_size)]
+        {
+            if found != expected {
                 bail!("{}: `{key}` is {found}, expected the model's {expected}", path.display());
             }
         }
-        if n_tracks < head.tracks.len() {
-            let expected = head.tracks.len();
-            bail!(
-                "{}: found {n_tracks} tracks, expected the {expected} of head {}",
-                path.display(),
-                head.name
-            );
+        let (n_tracks, expected) = (shards.tracks().len(), head.tracks.len());
+        if n_tracks < expected {
+            let path = path.display();
+            bail!("{path}: found {n_tracks} tracks, expected the {expected} of head {}", head.name);
         }
-        let mut values = Self::find(folder, window, head)?;
+        let mut values = Self::find(&shards, window, head)?;
         if window.strand() == Strand::Reverse {
             values = values.chunks_exact(n_tracks).rev().flatten().copied().collect();
-        }
-        if values.len() != head.bins * n_tracks {
-            bail!(
-                "{}: a row has {} numbers, expected {} bins of {n_tracks}",
-                folder.display(),
-                values.len(),
-                head.bins
-            );
         }
         Ok(Self { n_tracks, values })
     }
 
-    fn find(folder: &Path, window: &Window, head: &HeadSpec) -> anyhow::Result<Vec<f64>> {
-        let width = head.bins * head.bin_width.map_or(0, std::num::NonZeroUsize::get);
+    fn find(shards: &TargetShards, window: &Window, head: &HeadSpec) -> anyhow::Result<Vec<f32>> {
+        let width = shards.bins() * shards.bin_size();
         let before = match window.strand() {
             Strand::Reverse => (window.width() as usize).saturating_sub(head.first_bin + width),
             Strand::Forward => head.first_bin,
         };
         let start = window.start() + before as i64;
         let end = start + width as i64;
-        for (_, part) in PARTS {
-            let mut rows = bed::Reader::open(folder.join(format!("{part}.bed")))?;
-            let mut row = 0;
-            while let Some(found) = rows.advance()? {
-                let is_it = (found.start as i64, found.end as i64) == (start, end);
-                if is_it && *found.contig == **window.contig() {
-                    return row_of(folder, part, row);
-                }
-                row += 1;
+        for (part, _) in PARTS {
+            let rows = shards.part(part)?;
+            let is_it = |row: &Region| {
+                row.contig() == window.contig() && (row.start() as i64, row.end() as i64) == (start, end)
+            };
+            if let Some(row) = rows.windows().iter().position(is_it) {
+                let mut values = vec![0.0; shards.bins() * shards.tracks().len()];
+                rows.read(row, &mut values)?;
+                return Ok(values);
             }
         }
-        bail!("{}: found no window {}:{start}-{end}, the bins of {window}", folder.display(), window.contig())
+        let folder = shards.folder().display();
+        bail!("{folder}: found no window {}:{start}-{end}, the bins of {window}", window.contig())
     }
 
     /// A track's numbers at the bins of a readout.
     fn points(&self, track: usize, readout: &Readout) -> Vec<(f64, f64)> {
-        let value = |bin: usize| self.values[bin * self.n_tracks + track];
+        let value = |bin: usize| f64::from(self.values[bin * self.n_tracks + track]);
         readout.bins.clone().map(|bin| (bin as f64, value(bin))).collect()
     }
-}
-
-/// A row of a part's arrays, where its index says it is.
-fn row_of(folder: &Path, part: &str, row: usize) -> anyhow::Result<Vec<f64>> {
-    let path = folder.join(format!("{part}.index.tsv"));
-    let index = File::open(&path).with_context(|| path.display().to_string())?;
-    let line = BufReader::new(index).lines().nth(row + 1);
-    let line = line.with_context(|| format!("{}: row {row} is missing", path.display()))??;
-    let place = match line.split('\t').collect::<Vec<_>>()[..] {
-        [_, file, offset] => offset.parse::<usize>().ok().map(|offset| (folder.join(file), offset)),
-        _ => None,
-    };
-    let (path, offset) = place.with_context(|| {
-        format!("{}:{}: found {line:?}, expected row, file and offset", path.display(), row + 2)
-    })?;
-    let file = File::open(&path).with_context(|| path.display().to_string())?;
-    let mut array = NpyReader::new(BufReader::new(file)).with_context(|| path.display().to_string())?;
-    let size: usize = array.header().shape.iter().skip(1).product();
-    let mut values = vec![0.0; size];
-    for _ in 0..=offset {
-        array.read_into(&mut values).with_context(|| path.display().to_string())?;
-    }
-    Ok(values)
 }

@@ -1,10 +1,9 @@
 //! `cistron enformer targets`.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use cistron::encode::{ElementType, NpyWriter};
 use cistron::genome::bigwig::{BinOptions, Statistic};
 use cistron::genome::{
@@ -15,6 +14,7 @@ use cistron::{AtomicFile, Observer, Region, Warning};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::staging::Staging;
 use crate::context::{Context, usage};
 use crate::output::check_free;
 use crate::parts::{PARTS, PartsArgs};
@@ -99,7 +99,7 @@ pub(super) fn targets(args: &TargetsArgs, context: &Context) -> anyhow::Result<(
     let within = args.within_context.then_some(args.context);
     let options = WindowOptions { width, context: within, distance: args.distance };
     let found = target_windows(&mut peaks, &contigs, &options)?;
-    fs::create_dir_all(&args.out_dir).with_context(|| args.out_dir.display().to_string())?;
+    let staging = Staging::begin(&args.out_dir)?;
     let split = args.parts.named().unwrap_or_else(published_parts);
     let mut counts = serde_json::Map::new();
     let run = context.run();
@@ -109,12 +109,13 @@ pub(super) fn targets(args: &TargetsArgs, context: &Context) -> anyhow::Result<(
         let numbered = found.windows.iter().enumerate();
         let windows: Vec<(usize, &Region)> =
             numbered.filter(|(_, window)| split.of(window.contig()) == Some(part)).collect();
-        write_part(args, &tracks, name, &windows, context)?;
+        write_part(args, &tracks, name, &windows, &staging, context)?;
         left_out -= windows.len() as u64;
         counts.insert(name.to_owned(), windows.len().into());
     }
     run.observer.end();
     warn(&split, &found, left_out, context);
+    staging.commit()?;
     let inputs = digests(&[&args.tracks[..], &args.peaks, std::slice::from_ref(&args.sizes)].concat())?;
     let contigs: serde_json::Map<String, Value> =
         contigs.iter().map(|contig| (contig.name.to_string(), contig.length.into())).collect();
@@ -157,9 +158,10 @@ fn write_part(
     tracks: &TrackSet,
     name: &str,
     windows: &[(usize, &Region)],
+    staging: &Staging<'_>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let path = |ending: String| args.out_dir.join(format!("{name}{ending}"));
+    let path = |ending: String| staging.folder.join(format!("{name}{ending}"));
     let mut regions = AtomicFile::create(path(".bed".into()))?;
     let mut index = AtomicFile::create(path(".index.tsv".into()))?;
     writeln!(index, "row\tfile\toffset")?;

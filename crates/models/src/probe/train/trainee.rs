@@ -99,7 +99,7 @@ impl<F: Form> Trainee for ProbeTrainee<'_, F> {
         self.moments.begin_step();
         self.moments.update(WEIGHTS, weights, gradient, learning_rate, false);
         let loss_sum = examples * mean.scalar()? * unit(data.scale, options.target);
-        Ok(StepReport { loss_sum, examples, gradient_norm: None })
+        Ok(StepReport { loss_sum, examples, ..StepReport::default() })
     }
 
     fn validate(&mut self, _: u64) -> Result<Validation, ModelsError> {

@@ -29,11 +29,11 @@ impl GradientNorm {
         Self::default()
     }
 
-    /// Adds the gradient of a parameter.
+    /// Adds the gradient of a parameter, and gives the norm of this one alone.
     ///
     /// # Errors
     /// [`ModelsError::Gradient`] for a number that is not finite or whose square is not.
-    pub fn add<T: Scalar>(&mut self, name: &str, gradient: &[T]) -> Result<(), ModelsError> {
+    pub fn add<T: Scalar>(&mut self, name: &str, gradient: &[T]) -> Result<Self, ModelsError> {
         let (chunks, rest) = gradient.as_chunks::<LANES>();
         let mut lanes = [0.0; LANES];
         for chunk in chunks {
@@ -42,11 +42,16 @@ impl GradientNorm {
         let sum = lanes.iter().sum::<f64>() + rest.iter().map(|g| square(*g)).sum::<f64>();
         self.squares += sum;
         if self.squares.is_finite() {
-            return Ok(());
+            return Ok(Self { squares: sum });
         }
         let index = gradient.iter().position(|g| !square(*g).is_finite()).unwrap_or(0);
         let found = gradient.get(index).map_or(f64::NAN, |g| g.to_f64());
         Err(ModelsError::Gradient { parameter: name.to_owned(), index, found })
+    }
+
+    /// Adds what another norm is over.
+    pub fn merge(&mut self, other: Self) {
+        self.squares += other.squares;
     }
 
     /// The norm.
