@@ -26,7 +26,7 @@ use cistron_encode::{
 };
 use cistron_genome::Genome;
 use cistron_models::{Checkpoint, ConvNet, ConvNetConfig, HeadActivation, Precision, Tensor};
-use ndarray::Array3;
+use ndarray::{Array3, Axis};
 
 /// The program's own: it keeps the pages of large blocks.
 #[global_allocator]
@@ -99,21 +99,27 @@ fn he_weights(config: &ConvNetConfig) -> Result<Checkpoint> {
     Ok(checkpoint)
 }
 
-/// A sequence and the positions that are mutated.
-fn task(folder: &Path) -> Result<(Sequence, Range<usize>)> {
-    let sequence = Sequence::parse(&Alphabet::dna(), &fs::read_to_string(folder.join("sequence.txt"))?)?;
+/// The sequences of a file, one a line.
+fn sequences(path: &Path) -> Result<Vec<Sequence>> {
+    let parse = |line: &str| Ok(Sequence::parse(&Alphabet::dna(), line)?);
+    fs::read_to_string(path)?.lines().map(parse).collect()
+}
+
+/// Sequences and the positions of each that are mutated.
+fn task(folder: &Path) -> Result<(Vec<Sequence>, Range<usize>)> {
+    let sequences = sequences(&folder.join("sequence.txt"))?;
     let positions = fs::read_to_string(folder.join("positions.txt"))?;
     let (start, end) = positions.trim().split_once(' ').ok_or("expected two positions")?;
-    Ok((sequence, start.parse()?..end.parse()?))
+    Ok((sequences, start.parse()?..end.parse()?))
 }
 
 /// How far changes in single precision are from those in double.
 fn accuracy(folder: &Path) -> Result<()> {
     let (net, _) = ConvNet::load(folder)?;
-    let (sequence, positions) = task(folder)?;
-    let single = mutants(&net, &sequence, positions.clone())?;
+    let (sequences, positions) = task(folder)?;
+    let single = mutants(&net, &sequences, positions.clone())?;
     let net = net.with_precision(Precision::Double)?;
-    let double = mutants(&net, &sequence, positions)?;
+    let double = mutants(&net, &sequences, positions)?;
     let squares = |values: Array3<f64>| values.iter().map(|value| value * value).sum::<f64>();
     let share = (squares(&single - &double) / squares(double)).sqrt();
     println!("root mean square error of a change: {share:.1e} of its root mean square");
@@ -125,11 +131,11 @@ fn accuracy(folder: &Path) -> Result<()> {
 
 fn run(folder: &Path) -> Result<()> {
     let (net, _) = ConvNet::load(folder)?;
-    let (sequence, positions) = task(folder)?;
+    let (sequences, positions) = task(folder)?;
     let mut changes = Array3::zeros((0, 0, 0));
     for name in ["first", "warm"] {
         let start = cpu_seconds();
-        changes = mutants(&net, &sequence, positions.clone())?;
+        changes = mutants(&net, &sequences, positions.clone())?;
         println!("case {name}: {}", cpu_seconds() - start);
     }
     let (mutants, bins, tracks) = changes.dim();
@@ -141,12 +147,8 @@ fn run(folder: &Path) -> Result<()> {
 
 fn attribute(folder: &Path) -> Result<()> {
     let (net, _) = ConvNet::load(folder)?;
-    let read = |name: &str| {
-        let text = fs::read_to_string(folder.join(name))?;
-        let parse = |line: &str| Ok(Sequence::parse(&Alphabet::dna(), line)?);
-        text.lines().map(parse).collect::<Result<Vec<Sequence>>>()
-    };
-    let (sequence, references) = (read("sequence.txt")?, read("references.txt")?);
+    let (sequence, references) =
+        (sequences(&folder.join("sequence.txt"))?, sequences(&folder.join("references.txt"))?);
     let head = net.spec().heads.last().map(|head| head.name.to_string());
     let options = AttributionOptions {
         method: AttributionMethod::DeepLift,
@@ -192,18 +194,21 @@ fn variants(folder: &Path, engine: Engine) -> Result<()> {
     Ok(())
 }
 
-/// The change of the last head's tracks by every substitution at some positions.
-fn mutants(net: &ConvNet, sequence: &Sequence, positions: Range<usize>) -> Result<Array3<f64>> {
+/// The change of the last head's tracks by every substitution at some positions of each sequence.
+fn mutants(net: &ConvNet, sequences: &[Sequence], positions: Range<usize>) -> Result<Array3<f64>> {
     let head = net.spec().heads.last().map(|head| head.name.to_string());
     let readout = net.spec().readout(head.as_deref(), &[], None, Reduce::Mean)?;
     let exact = net.as_incremental().ok_or("no exact engine")?;
-    let pass = exact.reference(sequence, &readout)?;
-    let edits: Vec<Edit> = positions
-        .flat_map(|position| (0..4).map(move |code| Edit { position: position as u32, code }))
-        .filter(|edit| sequence.codes().get(edit.position as usize) != Some(&edit.code))
-        .collect();
-    let mutants: Vec<&Mutant> = edits.iter().map(std::slice::from_ref).collect();
-    let mut out = Array3::zeros((mutants.len(), readout.bins_out(), readout.tracks.len()));
-    pass.deltas(&mutants, out.view_mut())?;
+    let n = 3 * positions.len();
+    let mut out = Array3::zeros((sequences.len() * n, readout.bins_out(), readout.tracks.len()));
+    for (sequence, out) in sequences.iter().zip(out.axis_chunks_iter_mut(Axis(0), n)) {
+        let edits: Vec<Edit> = positions
+            .clone()
+            .flat_map(|position| (0..4).map(move |code| Edit { position: position as u32, code }))
+            .filter(|edit| sequence.codes().get(edit.position as usize) != Some(&edit.code))
+            .collect();
+        let mutants: Vec<&Mutant> = edits.iter().map(std::slice::from_ref).collect();
+        exact.reference(sequence, &readout)?.deltas(&mutants, out)?;
+    }
     Ok(out)
 }

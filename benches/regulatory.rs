@@ -1,7 +1,8 @@
 //! Linear probes and networks of convolutions on measured promoters: what each kind reaches, and what it costs to train.
 //!
 //! `cargo bench -p benchmarks --bench regulatory -- FOLDER` reads the folder `regulatory` of the real data and
-//! prints tables in Markdown.
+//! prints tables in Markdown. With a second folder it trains one network of promoters and writes it there, without its
+//! last function, with promoters of the test as the benchmark `ism_conv` takes them.
 //!
 //! Promoters of E. coli: Urtecho et al., eLife 92558; the lac promoter: Kinney et al. 2010,
 //! doi:10.1073/pnas.1004290107, in the table of MAVE-NN.
@@ -19,7 +20,8 @@ use cistron_effects::{SaturationOptions, SaturationPlan, attributions};
 use cistron_encode::{SequenceBatch, SequenceModel};
 use cistron_genome::text;
 use cistron_models::{
-    ConvNet, LinearProbe, ProbeData, ProbeKind, ProbeTarget, ProbeTraining, TrainedProbe, train_probe,
+    Checkpoint, ConvNet, HeadActivation, LinearProbe, ProbeData, ProbeKind, ProbeTarget, ProbeTraining,
+    TrainedProbe, train_probe,
 };
 
 #[path = "regulatory/networks.rs"]
@@ -37,18 +39,24 @@ const ACTIVE: f64 = 0.25;
 /// The index of the first transcribed base in a window of the E. coli promoters.
 const TRANSCRIPTION_START: usize = 120;
 
+/// How many promoters of the test are mutated where engines are compared.
+const MUTATED: usize = 200;
+
 /// How many of the most active promoters are asked for their strongest word, and its letters.
 const MOST_ACTIVE: usize = 350;
 const WORD: usize = 6;
 
 fn main() -> Result<()> {
     // Cargo adds `--bench` to what the user gave.
-    let Some(folder) = std::env::args().skip(1).find(|argument| argument != "--bench").map(PathBuf::from)
-    else {
+    let mut folders = std::env::args().skip(1).filter(|argument| argument != "--bench").map(PathBuf::from);
+    let Some(folder) = folders.next() else {
         println!("skipped: no folder of regulatory data was given");
         return Ok(());
     };
     let promoters = Promoters::read(&folder.join("ecoli_promoters"))?;
+    if let Some(out) = folders.next() {
+        return write_network(&promoters, &out);
+    }
     let (probe, network) = compare_kinds(&promoters)?;
     println!("### The strongest words\n");
     println!(
@@ -62,6 +70,21 @@ fn main() -> Result<()> {
     strongest_words("network", &network, &promoters.test)?;
     println!();
     lac_promoter(&folder.join("mavenn").join("sortseq_data.csv.gz"))
+}
+
+/// A network and the first promoters of the test, all of whose positions are mutated.
+fn write_network(promoters: &Promoters, folder: &Path) -> Result<()> {
+    let net = networks::train_one(promoters)?;
+    let mut config = net.config().clone();
+    config.heads.iter_mut().for_each(|head| head.activation = HeadActivation::None);
+    net.save(folder)?;
+    let weights = Checkpoint::read(folder.join("model.safetensors"))?;
+    ConvNet::from_checkpoint(&config, &weights)?.0.save(folder)?;
+    let sequences = promoters.test.sequences.iter().take(MUTATED);
+    let lines: Vec<String> = sequences.clone().map(Sequence::to_string).collect();
+    std::fs::write(folder.join("sequence.txt"), lines.join("\n"))?;
+    let length = sequences.map(Sequence::len).min().unwrap_or(0);
+    Ok(std::fs::write(folder.join("positions.txt"), format!("0 {length}\n"))?)
 }
 
 /// Sequences with a number each.

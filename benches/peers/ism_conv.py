@@ -42,14 +42,20 @@ def layer(said, weights):
         return Residual([layer(inner, weights) for inner in said["layers"]])
     if op == "conv1d":
         made = nn.Conv1d(said["in"], said["out"], said["kernel"], padding=said["padding"], dilation=said["dilation"])
+        made.bias.data.zero_()
     elif op == "linear":
         made = nn.Linear(said["in"], said["out"])
+    elif op == "batch_norm":
+        made = nn.BatchNorm1d(said["channels"], eps=said["eps"])
+        for name in ["running_mean", "running_var"]:
+            getattr(made, name).data = torch.from_numpy(weights[f"{said['name']}.{name}"])
     elif op == "max_pool":
         return nn.MaxPool1d(said["kernel"])
     else:
         return {"relu": nn.ReLU, "flatten": nn.Flatten, "global_mean": GlobalMean}[op]()
     made.weight.data = torch.from_numpy(weights[said["name"] + ".weight"])
-    made.bias.data = torch.from_numpy(weights[said["name"] + ".bias"])
+    if said["name"] + ".bias" in weights:
+        made.bias.data = torch.from_numpy(weights[said["name"] + ".bias"])
     return made
 
 
@@ -82,7 +88,7 @@ def attribute(folder):
     torch.set_num_threads(1)
     net = network(folder)
     one_hot = lambda letters: nn.functional.one_hot(codes_of(letters), 4).t().float()
-    x = one_hot((folder / "sequence.txt").read_text())[None]
+    x = one_hot((folder / "sequence.txt").read_text().strip())[None]
     references = torch.stack([one_hot(line) for line in (folder / "references.txt").read_text().split()])[None]
     for name in ["first", "warm"]:
         begin = time.process_time()
@@ -96,18 +102,23 @@ def run(folder):
 
     torch.set_num_threads(1)
     net = network(folder)
-    codes = codes_of((folder / "sequence.txt").read_text())
+    codes = torch.stack([codes_of(line) for line in (folder / "sequence.txt").read_text().split()])
     start, end = map(int, (folder / "positions.txt").read_text().split())
-    one_hot = nn.functional.one_hot(codes, 4).t()[None].float()
+    one_hot = nn.functional.one_hot(codes, 4).transpose(1, 2).float()
     for name in ["first", "warm"]:
         begin = time.process_time()
         reference, mutants = saturation_mutagenesis(
             net, one_hot, start=start, end=end, raw_outputs=True, device="cpu", fast=True, batch_size=32
         )
         print(f"case {name}: {time.process_time() - begin}", flush=True)
-    changes = mutants[0] - reference[0]
-    # Position by position, each with the letters that are not its own.
-    rows = [changes[letter, i - start] for i in range(start, end) for letter in range(4) if letter != codes[i]]
+    # Sequence by sequence, position by position, each with the letters that are not its own.
+    rows = [
+        mutants[n, letter, i - start] - reference[n]
+        for n, own in enumerate(codes.tolist())
+        for i in range(start, end)
+        for letter in range(4)
+        if letter != own[i]
+    ]
     numpy.save(folder / "peer.npy", torch.stack(rows).numpy())
 
 

@@ -43,7 +43,7 @@ impl Measures {
 }
 
 /// How each network is trained.
-fn training() -> ConvNetTraining {
+fn options() -> ConvNetTraining {
     ConvNetTraining {
         epochs: 18,
         learning_rate: 3e-3,
@@ -55,27 +55,51 @@ fn training() -> ConvNetTraining {
     }
 }
 
+/// What networks learn from: windows with how active they are, and others to choose an epoch by.
+struct Lesson {
+    training: Set,
+    validation: Set,
+}
+
+impl Lesson {
+    fn new(promoters: &Promoters) -> Result<Self> {
+        let (training, validation) = apart(promoters)?;
+        Ok(Self { training, validation })
+    }
+
+    /// The network of a seed and the CPU seconds.
+    fn train(&self, config: &ConvNetConfig, seed: u64) -> Result<(ConvNet, f64)> {
+        let (a, b) = (self.training.batch()?, self.validation.batch()?);
+        let (a_degrees, b_degrees) = (degrees(&self.training), degrees(&self.validation));
+        let training = ConvNetData { sequences: &a, targets: &a_degrees };
+        let validation = ConvNetData { sequences: &b, targets: &b_degrees };
+        let (start, run) = (cpu_seconds(), Run { seed: Seed::new(seed), ..Run::default() });
+        let trained = train_convnet(config, &training, &validation, &options(), None, run)?;
+        Ok((trained.net, cpu_seconds() - start))
+    }
+}
+
+/// The network of the first seed.
+pub(super) fn train_one(promoters: &Promoters) -> Result<ConvNet> {
+    Ok(Lesson::new(promoters)?.train(&ConvNetConfig::from_json(CONFIG)?, 0)?.0)
+}
+
 /// Prints rows of the table of probes for networks of several seeds; returns the network of the first.
 pub(super) fn print_rows(promoters: &Promoters) -> Result<ConvNet> {
     let config = ConvNetConfig::from_json(CONFIG)?;
-    let (training_set, validation_set) = apart(promoters)?;
-    let (a, b, test) = (training_set.batch()?, validation_set.batch()?, promoters.test.batch()?);
-    let (a_degrees, b_degrees) = (degrees(&training_set), degrees(&validation_set));
-    let training_data = ConvNetData { sequences: &a, targets: &a_degrees };
-    let validation_data = ConvNetData { sequences: &b, targets: &b_degrees };
+    let (lesson, test) = (Lesson::new(promoters)?, promoters.test.batch()?);
     let mut measures = Vec::new();
     let mut all_seconds = Vec::new();
     let mut mean = vec![0.0; promoters.test.values.len()];
     let mut first = None;
     for seed in 0..SEEDS {
-        let (start, run) = (cpu_seconds(), Run { seed: Seed::new(seed), ..Run::default() });
-        let trained = train_convnet(&config, &training_data, &validation_data, &training(), None, run)?;
-        all_seconds.push(cpu_seconds() - start);
-        let readout = trained.net.spec().readout(None, &[], None, Reduce::Mean)?;
-        let scores: Vec<f64> = trained.net.predict_f64(&test, &readout)?.into_iter().collect();
+        let (net, seconds) = lesson.train(&config, seed)?;
+        all_seconds.push(seconds);
+        let readout = net.spec().readout(None, &[], None, Reduce::Mean)?;
+        let scores: Vec<f64> = net.predict_f64(&test, &readout)?.into_iter().collect();
         measures.push(Measures::of(&scores, &promoters.test)?);
         mean.iter_mut().zip(&scores).for_each(|(mean, score)| *mean += score / SEEDS as f64);
-        first = first.or(Some(trained.net));
+        first = first.or(Some(net));
     }
     let column = |place: usize| measures.iter().map(|measures| measures.0[place]).collect::<Vec<f64>>();
     let medians = Measures([0, 1, 2].map(|place| median(column(place))));
@@ -92,8 +116,8 @@ pub(super) fn print_rows(promoters: &Promoters) -> Result<ConvNet> {
          and its epoch is chosen by {} validation windows that overlap none of the {} that it learns from. Over its \
          seeds the numbers range over {}, {} and {}.",
         config.n_parameters(),
-        validation_set.values.len(),
-        training_set.values.len(),
+        lesson.validation.values.len(),
+        lesson.training.values.len(),
         range(0),
         range(1),
         range(2),

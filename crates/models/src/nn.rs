@@ -25,6 +25,7 @@ mod linear;
 mod loss;
 mod matrix;
 mod norm;
+mod pairs;
 mod parameters;
 mod pool;
 mod real;

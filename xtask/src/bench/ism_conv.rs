@@ -1,5 +1,6 @@
 //! Every substitution through networks of convolutions, beside tangermeme's exact fast path, and DeepLIFT beside its.
 
+use std::env;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -54,26 +55,56 @@ pub(super) fn run(workspace: &Workspace, runs: usize) -> Result<()> {
         let folder = folder(workspace, &format!("ism-conv-{}", network.name))?;
         status(release(workspace, "ism_conv")?.args(["prepare", network.name]).arg(&folder))?;
         status(release(workspace, "ism_conv")?.arg("accuracy").arg(&folder))?;
-        for ((task, compare), shares) in TASKS.into_iter().zip(network.shares) {
-            let (mut ours, mut theirs) = (release(workspace, "ism_conv")?, peers.script("ism_conv.py"));
-            ours.arg(task).arg(&folder).env("RAYON_NUM_THREADS", "1");
-            theirs.arg(task).arg(&folder);
-            let contenders = vec![
-                Contender { name: "cistron", command: ours },
-                Contender { name: "tangermeme", command: theirs },
-            ];
-            let series = race(contenders, runs.min(MOST_RUNS))?;
-            status(peers.script("ism_conv.py").arg(compare).arg(&folder))?;
-            let what =
-                if task == "run" { network.mutants } else { "DeepLIFT of 2,000 letters beside 20 shuffles" };
+        for (task, shares) in TASKS.into_iter().zip(network.shares) {
+            let what = if task == TASKS[0] {
+                network.mutants
+            } else {
+                "DeepLIFT of 2,000 letters beside 20 shuffles"
+            };
             let title = format!("{}, {what}, one thread", network.shape);
-            comparisons.push(Comparison { title, claims: claims(&series, shares)?, series });
+            comparisons.push(beside_peer(workspace, &peers, &folder, title, task, shares, runs)?);
         }
         if network.name == "basset" {
             comparisons.push(variants(workspace, &folder, runs)?);
         }
     }
+    comparisons.extend(promoters(workspace, &peers, runs)?);
     finish(workspace, "ism-conv", &SEQLETS, &comparisons)
+}
+
+/// A task by both, and whether they found the same.
+fn beside_peer(
+    workspace: &Workspace,
+    peers: &Peers,
+    folder: &Path,
+    title: String,
+    (task, compare): (&str, &str),
+    shares: (f64, f64),
+    runs: usize,
+) -> Result<Comparison> {
+    let (mut ours, mut theirs) = (release(workspace, "ism_conv")?, peers.script("ism_conv.py"));
+    ours.arg(task).arg(folder).env("RAYON_NUM_THREADS", "1");
+    theirs.arg(task).arg(folder);
+    let contenders =
+        vec![Contender { name: "cistron", command: ours }, Contender { name: "tangermeme", command: theirs }];
+    let series = race(contenders, runs.min(MOST_RUNS))?;
+    status(peers.script("ism_conv.py").arg(compare).arg(folder))?;
+    Ok(Comparison { title, claims: claims(&series, shares)?, series })
+}
+
+/// A network trained on promoters, if the measured ones are there.
+fn promoters(workspace: &Workspace, peers: &Peers, runs: usize) -> Result<Option<Comparison>> {
+    let Some(data) = env::var_os("CISTRON_DATA") else {
+        println!("skipped: the trained network of promoters, since CISTRON_DATA names no real data");
+        return Ok(None);
+    };
+    let folder = folder(workspace, "ism-conv-promoters")?;
+    let data = Path::new(&data).join("regulatory");
+    status(release(workspace, "regulatory")?.arg(data).arg(&folder))?;
+    status(release(workspace, "ism_conv")?.arg("accuracy").arg(&folder))?;
+    let title =
+        "a network trained on promoters, all substitutions of 200 of 150 letters, one thread".to_owned();
+    beside_peer(workspace, peers, &folder, title, TASKS[0], (0.1, 0.5), runs).map(Some)
 }
 
 /// Variants by what changes, beside two predictions of each.

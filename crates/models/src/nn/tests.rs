@@ -231,6 +231,26 @@ fn softmaxes() {
 }
 
 #[test]
+fn pairs_of_rows() {
+    // The last more than are worked on at a time.
+    for length in [2, 3, 6, 7, 128, 131] {
+        let x = || numbers(&[2, length, 3], 0);
+        let logits = || numbers(&[2, length / 2, 3], 1);
+        if length < 10 {
+            check("differences of pairs", &[x()], |x| x[0].pair_differences().unwrap());
+            check("means of pairs", &[x(), logits()], |x| x[0].pair_means(&x[1]).unwrap());
+        }
+        check_composed(|| pairs::PairDifferences, [x()]);
+        check_composed(|| pairs::PairMeans, [x(), logits()]);
+    }
+    let x = tensor(vec![5.0, 3.0, 7.0], &[1, 3, 1]);
+    assert_eq!(x.pair_differences().unwrap().to_f64().unwrap(), [2.0]);
+    let found = x.pair_means(&tensor(vec![0.0], &[1, 1, 1])).unwrap();
+    assert_eq!(found.to_f64().unwrap(), [4.0, 7.0]);
+    assert!(x.pair_means(&numbers(&[1, 2, 1], 0)).is_err());
+}
+
+#[test]
 fn logits_of_distances() {
     for positions in [1, 2, 5] {
         let inputs = || [numbers(&[2, 3, positions, 4], 0), numbers(&[2, 2 * positions - 1, 4], 1)];

@@ -4,7 +4,7 @@ use super::super::EnformerConfig;
 use super::layers::{Conv, Layer, Norm, Weights};
 use super::part::{Body, Part};
 use crate::ModelsError;
-use crate::nn::{Activation, Pass, Tensor};
+use crate::nn::{Pass, Tensor};
 
 /// A convolution, another of one tap around which its input is added, and a pool of pairs.
 #[derive(Debug)]
@@ -58,22 +58,11 @@ impl Body for Stage {
     }
 }
 
-/// A weighted mean of each pair of rows, channel by channel: the softmax over the two is the logistic function of their
-/// logits' difference, which the weights make of the difference of the two. A last row without another stays.
+/// The softmax over the two of a pair is the logistic function of their logits' difference, which the weights make of
+/// the difference of the two.
 fn pooled(x: &Tensor, gate: &Layer) -> Result<Tensor, ModelsError> {
-    let &[batch, length, channels] = x.shape() else { return Ok(x.clone()) };
-    let pairs = length / 2;
-    if pairs == 0 {
+    if x.shape().get(1) == Some(&1) {
         return Ok(x.clone());
     }
-    let even = x.narrow(1, 0, 2 * pairs)?.reshape(&[batch, pairs, 2, channels])?;
-    let row = |i: usize| even.narrow(2, i, 1)?.reshape(&[batch, pairs, channels]);
-    let (first, second) = (row(0)?, row(1)?);
-    let difference = first.sub(&second)?;
-    let share = gate.forward(&difference)?.activate(Activation::Sigmoid)?;
-    let means = second.add(&share.mul(&difference)?)?;
-    if length == 2 * pairs {
-        return Ok(means);
-    }
-    means.pad(1, 0, 1)?.add(&x.narrow(1, length - 1, 1)?.pad(1, pairs, 0)?)
+    x.pair_means(&gate.forward(&x.pair_differences()?)?)
 }

@@ -122,9 +122,9 @@ impl<T: Real + Default> DeltaPass<'_, T> {
         let tiles: Vec<Changes<T>> = group
             .par_chunks(tile)
             .map_init(Scratch::default, |scratch, tile| {
-                let mut changes = self.changes(mutants, tile);
+                let mut changes = self.changes(mutants, tile, scratch);
                 changes.through(apart, kept_apart, scratch)?;
-                Ok(changes)
+                Ok(changes.settled(scratch))
             })
             .collect::<RawResult<_>>()?;
         let [first, rest @ ..] = together else {
@@ -148,11 +148,12 @@ impl<T: Real + Default> DeltaPass<'_, T> {
     }
 
     /// What letters change in the one-hot rows.
-    fn changes(&self, mutants: &[Vec<Letter>], tile: &[usize]) -> Changes<T> {
+    fn changes(&self, mutants: &[Vec<Letter>], tile: &[usize], scratch: &mut Scratch<T>) -> Changes<T> {
         let spans = tile.iter().map(|&mutant| span_of(&mutants[mutant]));
         let width = spans.clone().next().map_or(0, |(_, width)| width);
+        let starts = spans.map(|(start, _)| start as isize).collect();
         let mut changes =
-            Changes::zeros(spans.map(|(start, _)| start as isize).collect(), width, self.channels);
+            Changes::zeros_in(std::mem::take(&mut scratch.values), starts, width, self.channels);
         for (row, &mutant) in tile.iter().enumerate() {
             let (start, _) = span_of(&mutants[mutant]);
             for &(position, new) in &mutants[mutant] {

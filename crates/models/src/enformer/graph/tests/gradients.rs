@@ -89,6 +89,25 @@ fn computed_again_everything_is_the_same_to_the_last_bit() {
 }
 
 #[test]
+fn threads_change_nothing() {
+    // Long enough that attention, dropout and pools are shared out.
+    let config = small(3001, None);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let graph = graph(TRAINED[0], &config, GraphOptions::default());
+            let x = letters(config.input_length, 2, Precision::Single);
+            let cost = weighed(&graph.forward(&x, &mut training_pass()).unwrap());
+            let gradients = cost.gradients().unwrap();
+            let trained = graph.parameters().trained();
+            let of_one = |(_, it): (&str, Tensor)| gradients.get(&it).unwrap().to_f32().unwrap();
+            trained.flat_map(of_one).map(f32::to_bits).collect::<Vec<u32>>()
+        })
+    };
+    assert_eq!(run(1), run(3));
+}
+
+#[test]
 fn in_evaluation_nothing_is_kept_for_gradients() {
     let config = small(64, None);
     let graph = graph(TRAINED[0], &config, GraphOptions::default());

@@ -23,6 +23,8 @@ pub(super) struct Changes<T> {
 /// Buffers that are used again.
 #[derive(Default)]
 pub(super) struct Scratch<T> {
+    /// Of the changes of a tile that is done.
+    pub(super) values: Vec<T>,
     pub(super) next: Vec<T>,
     pub(super) points: Vec<T>,
     pub(super) products: Vec<T>,
@@ -30,8 +32,21 @@ pub(super) struct Scratch<T> {
 
 impl<T: Real + Default> Changes<T> {
     pub(super) fn zeros(starts: Vec<isize>, width: usize, channels: usize) -> Self {
-        let values = vec![T::zero(); starts.len() * width * channels];
+        Self::zeros_in(Vec::new(), starts, width, channels)
+    }
+
+    /// The same in a buffer that is there.
+    pub(super) fn zeros_in(mut values: Vec<T>, starts: Vec<isize>, width: usize, channels: usize) -> Self {
+        values.clear();
+        values.resize(starts.len() * width * channels, T::zero());
         Self { starts, width, channels, values }
+    }
+
+    /// The same in no more memory than it needs; the buffer is left for other changes.
+    pub(super) fn settled(self, scratch: &mut Scratch<T>) -> Self {
+        let values = self.values.as_slice().to_vec();
+        scratch.values = self.values;
+        Self { values, ..self }
     }
 
     /// Features (mutants, channels).

@@ -100,7 +100,7 @@ impl<T: Real + Default> Changes<T> {
     ) -> RawResult<()> {
         let (n, inputs, outputs) = (self.n(), conv.taps.inputs, conv.taps.outputs);
         let width = self.width + conv.taps.count - 1;
-        let Scratch { next, points, products } = scratch;
+        let Scratch { next, points, products, .. } = scratch;
         points.resize(bilinear.rank * n * inputs, T::zero());
         products.resize(bilinear.rank * n * outputs, T::zero());
         next.resize(width * n * outputs, T::zero());
@@ -119,7 +119,7 @@ impl<T: Real + Default> Changes<T> {
         let reach = taps.span() - 1;
         let width = (self.width + reach).div_ceil(conv.stride);
         let first = |start: isize| ceiling(start + conv.padding as isize - reach as isize, step);
-        let Scratch { next, points, products } = scratch;
+        let Scratch { next, points, products, .. } = scratch;
         next.clear();
         next.resize(width * n * taps.outputs, T::zero());
         let weights = matrix(&conv.weights, outputs)?;

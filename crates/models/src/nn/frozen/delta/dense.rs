@@ -13,10 +13,10 @@ use crate::nn::matrix::{matrix, matrix_mut, steady_block_product, strided};
 use crate::nn::tensor::{RawResult, Tensor, with_values};
 
 /// The outputs that one thread works on at a time.
-const OUTPUTS: usize = 256;
-/// The positions whose weights are laid out at a time: those of a channel share a cache line.
-const POSITIONS: usize = 16;
-/// The channels whose weights are turned at a time: they fill cache lines.
+const OUTPUTS: usize = 192;
+/// The positions whose weights are laid out at a time: what is read of a channel lies together.
+const POSITIONS: usize = 48;
+/// The channels whose weights are turned at a time: they fill a cache line of each position.
 const CHANNELS: usize = 16;
 
 impl<T: Real + Default> Changes<T> {
@@ -94,41 +94,33 @@ impl<'a, T: Real> Weights<'a, T> {
         Self { values: &self.values[outputs.start * features..outputs.end * features], ..self }
     }
 
-    /// Those of some positions, as (positions, outputs, channels).
+    /// Those of some positions, as (outputs, positions, channels).
     fn lay_out(&self, positions: &Range<usize>, packed: &mut Vec<T>) {
-        let features = (self.rows * self.channels).max(1);
-        let size = self.values.len() / features * self.channels;
-        packed.resize(positions.len() * size, T::zero());
-        let mut turned = [[T::zero(); CHANNELS]; POSITIONS];
-        for (output, weights) in self.values.chunks_exact(features).enumerate() {
+        let (features, size) = ((self.rows * self.channels).max(1), (positions.len() * self.channels).max(1));
+        packed.resize(self.values.len() / features * size, T::zero());
+        for (weights, packed) in self.values.chunks_exact(features).zip(packed.chunks_exact_mut(size)) {
             for (block, weights) in weights.chunks(CHANNELS * self.rows).enumerate() {
-                let count = weights.len() / self.rows;
-                for (channel, weights) in weights.chunks_exact(self.rows).enumerate() {
-                    for (row, weight) in turned.iter_mut().zip(&weights[positions.clone()]) {
-                        row[channel] = *weight;
-                    }
-                }
-                let first = output * self.channels + block * CHANNELS;
-                for (row, packed) in turned.iter().zip(packed.chunks_exact_mut(size)) {
-                    packed[first..first + count].copy_from_slice(&row[..count]);
+                for (i, weights) in weights.chunks_exact(self.rows).enumerate() {
+                    let places = packed[block * CHANNELS + i..].iter_mut().step_by(self.channels.max(1));
+                    places.zip(&weights[positions.clone()]).for_each(|(place, weight)| *place = *weight);
                 }
             }
         }
     }
 
     /// Those of a position, (outputs, channels); of the laid out ones, where they are not so already.
-    fn at<'b>(&self, position: usize, packed: &'b [T], place: usize) -> RawResult<MatRef<'b, T>>
+    fn at<'b>(&self, position: usize, packed: &'b [T], block: &Range<usize>) -> RawResult<MatRef<'b, T>>
     where
         'a: 'b,
     {
         let features = self.rows * self.channels;
         let outputs = self.values.len().checked_div(features).unwrap_or(0);
-        if self.by_channel {
-            let size = outputs * self.channels;
-            matrix(&packed[place * size..][..size], self.channels)
+        let (values, first, stride) = if self.by_channel {
+            (packed, position - block.start, block.len() * self.channels)
         } else {
-            strided(&self.values[position * self.channels..], outputs, self.channels, features)
-        }
+            (self.values, position, features)
+        };
+        strided(&values[first * self.channels..], outputs, self.channels, stride)
     }
 }
 
@@ -159,8 +151,8 @@ impl<T: Real + Default> Spans<'_, T> {
                 if weights.by_channel {
                     weights.lay_out(&block, packed);
                 }
-                for (place, (mutants, seen)) in seen[..block.len()].iter().enumerate() {
-                    let weights = weights.at(block.start + place, packed, place)?;
+                for (position, (mutants, seen)) in block.clone().zip(&seen) {
+                    let weights = weights.at(position, packed, &block)?;
                     let out = out.rb_mut().subrows_mut(mutants.start, mutants.len());
                     steady_block_product(matrix(seen, self.channels)?, weights.transpose(), Accum::Add, out);
                 }
