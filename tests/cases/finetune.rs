@@ -2,6 +2,7 @@
 //! variants it says matter.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -72,7 +73,9 @@ fn write_targets(folder: &Path, track: &Path, contigs: &Contigs) {
     let mut peaks = RegionSet::default();
     for (name, _, middles) in contigs {
         // Not each middle is that of its window.
-        middles.iter().for_each(|&middle| peaks.push(name, middle as u64 - 3, middle as u64 + 24));
+        for &middle in middles {
+            peaks.push(name, middle as u64 - 3, middle as u64 + 24);
+        }
     }
     let options = WindowOptions { width: (BIN * BINS) as u32, ..WindowOptions::default() };
     let windows = target_windows(&mut peaks, &lengths, &options).unwrap().windows;
@@ -88,8 +91,8 @@ fn write_targets(folder: &Path, track: &Path, contigs: &Contigs) {
         array.finish().unwrap();
         let (mut bed, mut index) = (String::new(), "row\tfile\toffset\n".to_owned());
         for (row, window) in windows.iter().enumerate() {
-            bed += &format!("{name}\t{}\t{}\n", window.start(), window.end());
-            index += &format!("{row}\t{part}-0.npy\t{row}\n");
+            writeln!(bed, "{name}\t{}\t{}", window.start(), window.end()).unwrap();
+            writeln!(index, "{row}\t{part}-0.npy\t{row}").unwrap();
         }
         fs::write(folder.join(format!("{part}.bed")), bed).unwrap();
         fs::write(folder.join(format!("{part}.index.tsv")), index).unwrap();

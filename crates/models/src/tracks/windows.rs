@@ -2,8 +2,8 @@ use crate::ModelsError;
 
 /// Windows of a genome with the numbers of their bins, each read when it is asked for.
 ///
-/// A model reads `input_length` letters and predicts the bins around their middle. [`TracksInMemory`](crate::TracksInMemory)
-/// holds them; other implementers read files.
+/// A model reads `input_length` letters and predicts the bins around their middle.
+/// [`TracksInMemory`](crate::TracksInMemory) holds them; other implementers read files.
 pub trait TrackWindows: Sync {
     /// The number of windows.
     fn n_windows(&self) -> u64;

@@ -18,6 +18,7 @@ use crate::output::{Number, Output, check_free};
 use crate::record::{Record, digests};
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct FinetuneArgs {
     /// Folder of the model
     #[arg(long, value_name = "DIR")]
@@ -89,8 +90,8 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     shift_augment: u32,
     /// Keep what frozen layers make of each window in a file [default file: RUN/trunk.cache]
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    cache_trunk: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    cache_trunk: Option<String>,
     /// Compute layers again for their gradients: more work, less memory
     #[arg(long)]
     recompute: bool,
@@ -175,7 +176,10 @@ impl FinetuneArgs {
         context: &Context,
     ) -> anyhow::Result<EnformerTraining> {
         let by_targets = if shards.is_log1p() { TrackLoss::SquaredError } else { TrackLoss::Poisson };
-        let cache = self.cache_trunk.as_ref();
+        let cache = |file: &String| match &**file {
+            "" => self.out_dir.join("trunk.cache"),
+            file => file.into(),
+        };
         Ok(EnformerTraining {
             trainable: self.train.clone(),
             head: self.head.clone().map_or(HeadStart::TrackMeans, HeadStart::Kept),
@@ -196,7 +200,7 @@ impl FinetuneArgs {
             reverse_complement: self.rc_augment,
             mirror: self.mirror(tracks)?,
             max_shift: self.shift_augment,
-            cache: cache.map(|file| file.clone().unwrap_or_else(|| self.out_dir.join("trunk.cache"))),
+            cache: self.cache_trunk.as_ref().map(cache),
             recompute: self.recompute,
             device: context.device,
             log_every: Some(self.log_every),
