@@ -7,6 +7,7 @@ mod network;
 mod reads;
 mod report;
 mod syntax;
+mod track;
 mod variants;
 mod words;
 
@@ -38,6 +39,7 @@ use network::Network;
 use reads::Reads;
 use report::Report;
 use syntax::Syntax;
+use track::Track;
 use variants::Variants;
 use words::{Word, strongest_words};
 
@@ -90,6 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         names: &name_seqlets(&effects, context.seed)?,
         variants: &variants,
         network: &Network::learn(&genome, &training, &held_out, context.run())?,
+        track: &Track::learn(&genome, &training, &held_out, context.run())?,
         syntax: &Syntax::find(context.seed, context.run())?,
         reads: &Reads::correct(&genome, context.seed)?,
         relatives: &Relatives::learn(&args.out_dir, (context.seed, context.run()))?,
