@@ -104,7 +104,7 @@ impl Moments {
     }
 
     fn correlation(&self) -> f64 {
-        let spread = self.squares[0].sqrt() * self.squares[1].sqrt();
+        let spread = (self.squares[0] * self.squares[1]).sqrt();
         if spread == 0.0 { 0.0 } else { self.products / spread }
     }
 }
