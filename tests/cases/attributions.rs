@@ -244,6 +244,73 @@ fn experiments_give_what_the_peer_gives() {
     }
 }
 
+/// Rows of an array of whole numbers.
+fn rows(file: &Path, name: &str) -> Vec<Vec<usize>> {
+    let (shape, values) = NpzReader::open(file).unwrap().numbers(name).unwrap();
+    values.chunks(shape[1]).map(|row| row.iter().map(|value| *value as usize).collect()).collect()
+}
+
+/// As many letters from the start, or to the end.
+fn trimmed(codes: &[u8], width: usize, from_left: bool) -> Sequence {
+    let rest = codes.len() - width;
+    let kept = if from_left { &codes[rest..] } else { &codes[..width] };
+    Sequence::from_codes(&Alphabet::dna(), kept.to_vec()).unwrap()
+}
+
+#[test]
+fn letters_put_in_place_of_others_taken_out_and_put_in_change_what_the_peer_says() {
+    let Some(file) = golden("annotations/perturb.npz") else { return };
+    let (x, long) = (batch(&file, "X"), batch(&file, "X_long"));
+    let (variants, deletions) = (rows(&file, "variants"), rows(&file, "deletions"));
+    let row = |batch: &SequenceBatch, index: usize| batch.codes().row(index).to_vec();
+    let edited = |edit: &dyn Fn(usize, &mut Vec<u8>), from_left: bool| -> Vec<Sequence> {
+        let each = (0..x.len()).map(|index| {
+            let mut codes = row(&x, index);
+            edit(index, &mut codes);
+            trimmed(&codes, x.width(), from_left)
+        });
+        each.collect()
+    };
+    let of = |index: usize| variants.iter().filter(move |variant| variant[0] == index);
+    let substituted = edited(&|index, codes| of(index).for_each(|it| codes[it[1]] = it[2] as u8), false);
+    let insert =
+        |index: usize, codes: &mut Vec<u8>| of(index).for_each(|it| codes.insert(it[1], it[2] as u8));
+    let delete = |index: usize| {
+        let taken = |place: usize| deletions.iter().any(|it| it[..] == [index, place]);
+        let codes = row(&long, index).into_iter().enumerate();
+        codes.filter(|(place, _)| !taken(*place)).map(|(_, code)| code).collect::<Vec<u8>>()
+    };
+    let own: Vec<Sequence> = (0..x.len()).map(|index| trimmed(&row(&x, index), x.width(), false)).collect();
+    for (precision, tolerance) in PRECISIONS {
+        let net = net(&file, precision);
+        let measure = Prediction::new(&net, None).unwrap();
+        let check = |name: &str, before: &[Sequence], after: &[Sequence]| {
+            let [before, after] = [before, after].map(|it| SequenceBatch::from_sequences(it).unwrap());
+            let (before, after) = compare_edited(&measure, &before, &after, Seed::new(0)).unwrap();
+            let found = [before.into_iter().collect(), after.into_iter().collect()];
+            let names = [format!("{name}_before"), format!("{name}_after")];
+            assert_numbers(&file, [&names[0], &names[1]], &found, tolerance);
+        };
+        check("sub", &own, &substituted);
+        for (suffix, from_left) in [("", false), ("_left", true)] {
+            check(&format!("ins{suffix}"), &own, &edited(&insert, from_left));
+            let each = |codes: &dyn Fn(usize) -> Vec<u8>| -> Vec<Sequence> {
+                (0..x.len()).map(|index| trimmed(&codes(index), x.width(), from_left)).collect()
+            };
+            check(&format!("del{suffix}"), &each(&|index| row(&long, index)), &each(&delete));
+        }
+        let motif_of = |it: &Vec<usize>| x.codes().slice(cistron::ndarray::s![it[0], it[1]..it[2]]).to_vec();
+        let motifs: Vec<Vec<u8>> = rows(&file, "ann").iter().map(motif_of).collect();
+        let of_motif = |codes: &Vec<u8>| {
+            let motif = Sequence::from_codes(&Alphabet::dna(), codes.clone()).unwrap();
+            numbers(&measure, &own[..2], &Perturbation::Marginalize { motifs: vec![motif], start: None })
+        };
+        let found: Vec<[Vec<f64>; 2]> = motifs.iter().map(of_motif).collect();
+        let found = [0, 1].map(|part| found.iter().flat_map(|it| it[part].clone()).collect());
+        assert_numbers(&file, ["marg_ann_before", "marg_ann_after"], &found, tolerance);
+    }
+}
+
 #[test]
 fn positions_depend_on_one_another_as_for_the_peer() {
     let Some(file) = file() else { return };

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use cistron::encode::{Edit, Readout, Reduce, SequenceBatch, SequenceModel};
 use cistron::models::{
-    Checkpoint, Enformer, EnformerConfig, EnformerCrop, EnformerHead, GammaNorm, Precision, load_model,
-    relative_position_basis,
+    Activation, Checkpoint, Enformer, EnformerConfig, EnformerContextHead, EnformerContexts, EnformerCrop,
+    EnformerHead, EnformerHeadInput, GammaNorm, LoadReport, Precision, load_model, relative_position_basis,
 };
+use cistron::ndarray::{Array, Dim, Dimension};
 use cistron::{Alphabet, Seed};
 use conformance::golden;
 
@@ -136,29 +137,130 @@ fn plain_tensor() -> cistron::models::Tensor {
     cistron::models::Tensor::from_f32(&[1], &[3.0]).unwrap()
 }
 
+/// A checkpoint of a wrapper as the package saves it, in a folder with the configuration of what is wrapped.
+fn wrapper(case: &str, of: &Path) -> (tempfile::TempDir, Checkpoint) {
+    let io = Checkpoint::read(of.join("wrappers.safetensors")).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut wrapper = Checkpoint::new();
+    for (name, tensor) in Checkpoint::read(weights(of)).unwrap().tensors() {
+        wrapper.insert(format!("enformer.{name}"), tensor.clone());
+    }
+    for (name, tensor) in io.tensors() {
+        if let Some(name) = name.strip_prefix(&format!("{case}.param.")) {
+            wrapper.insert(name, tensor.clone());
+        }
+    }
+    wrapper.write(weights(scratch.path())).unwrap();
+    (scratch, io)
+}
+
+const OLD_HEADS: [&str; 4] = [
+    "enformer._heads.human.0.bias",
+    "enformer._heads.human.0.weight",
+    "enformer._heads.mouse.0.bias",
+    "enformer._heads.mouse.0.weight",
+];
+
 #[test]
 fn a_finetuned_head_takes_the_place_of_the_others() {
     let Some(folder) = golden("enformer/w1_wrappers") else { return };
-    let io = Checkpoint::read(folder.join("wrappers.safetensors")).unwrap();
+    // The package makes this normalisation and does not apply it.
+    let unused_norm = ["post_embed_transform.1.bias", "post_embed_transform.1.weight"];
+    let softplus = Some(Activation::Softplus);
+    for (case, reads, activation, unused) in [
+        ("linear_head", EnformerHeadInput::Embeddings, None, &[][..]),
+        ("post_transformer", EnformerHeadInput::Transformer, softplus, &unused_norm),
+    ] {
+        let (wrapped, io) = wrapper(case, &folder);
+        let batch = letters(&io);
+        let config = config_of(&folder, batch.width());
+        let head = EnformerHead { reads, ..EnformerHead::numbered("tracks", 5) };
+        let (made, report) =
+            Enformer::from_file(&config, weights(wrapped.path()), Precision::Single).unwrap();
+        assert_eq!(made.config().output_heads, std::slice::from_ref(&head));
+        assert_eq!(report.prefix_stripped.as_deref(), Some("enformer."));
+        assert_eq!(report.extra, [&OLD_HEADS[..], unused].concat(), "{case}");
+        // What a configuration says of the head stands.
+        let config = EnformerConfig { output_heads: vec![EnformerHead { activation, ..head }], ..config };
+        let expected = io.get(&format!("{case}.pred")).unwrap().to_f64();
+        for precision in PRECISIONS {
+            let (model, _) = Enformer::from_file(&config, weights(wrapped.path()), precision).unwrap();
+            assert_eq!(model.config(), &config);
+            assert_close(&predict(&model, &batch, "tracks"), &expected, case);
+        }
+    }
+}
+
+/// Numbers of an array of a file.
+fn array<const N: usize>(file: &Checkpoint, name: &str) -> Array<f32, Dim<[usize; N]>>
+where
+    Dim<[usize; N]>: Dimension,
+{
+    let tensor = file.get(name).unwrap();
+    let values = tensor.to_f64().into_iter().map(|value| value as f32).collect();
+    Array::from_shape_vec(tensor.shape(), values).unwrap().into_dimensionality().unwrap()
+}
+
+const CELLS: [&str; 3] = ["liver", "heart", "brain"];
+
+#[test]
+fn tracks_of_contexts_are_as_the_peer_predicts() {
+    let Some(folder) = golden("enformer/w1_wrappers") else { return };
+    let (wrapped, io) = wrapper("context", &folder);
     let batch = letters(&io);
-    let scratch = tempfile::tempdir().unwrap();
-    let path = scratch.path().join("finetuned.safetensors");
-    let mut finetuned = Checkpoint::new();
-    for (name, tensor) in Checkpoint::read(weights(&folder)).unwrap().tensors() {
-        finetuned.insert(format!("enformer.{name}"), tensor.clone());
+    let (head, report) = EnformerContextHead::load(weights(wrapped.path())).unwrap();
+    assert_eq!((report, head.context_width()), (LoadReport::default(), 10));
+    let contexts = EnformerContexts::vectors(CELLS, array(&io, "context.context")).unwrap();
+    for precision in PRECISIONS {
+        let config = config_of(&folder, batch.width());
+        let (model, report) = Enformer::from_file(&config, weights(wrapped.path()), precision).unwrap();
+        assert_eq!(report.extra, ["to_context_bias", "to_context_weights"]);
+        let model = model.with_contexts(&head, &contexts).unwrap();
+        assert_eq!(*model.spec().heads[0].tracks, CELLS.map(Into::into));
+        let found = predict(&model, &batch, "contexts");
+        assert_close(&found, &io.get("context.pred").unwrap().to_f64(), "contexts");
+        // The package's loss of its own prediction, of this one.
+        let target = io.get("context.target").unwrap().to_f64();
+        let loss = found.iter().zip(&target).map(|(x, y)| x - y * x.ln()).sum::<f64>() / found.len() as f64;
+        assert_close(&[loss], &io.get("context.loss").unwrap().to_f64(), "loss");
+        let chosen = model.spec().readout(None, &["brain".into(), "liver".into()], Some(1..3), Reduce::Sum);
+        let some = model.predict_f64(&batch, &chosen.unwrap()).unwrap();
+        for (place, track) in [2, 0].into_iter().enumerate() {
+            let expected = found[3 + track] + found[6 + track];
+            assert!((some[[0, 0, place]] - expected).abs() < 1e-5, "{some} {found:?}");
+        }
     }
-    for part in ["to_tracks.0.weight", "to_tracks.0.bias"] {
-        finetuned.insert(part, io.get(&format!("linear_head.param.{part}")).unwrap().clone());
+}
+
+#[test]
+fn attention_to_contexts_is_as_the_peer_s() {
+    let Some(folder) = golden("enformer/w1_wrappers") else { return };
+    let (wrapped, io) = wrapper("ctxattn", &folder);
+    let one_hot = io.get("ctxattn.in.one_hot").unwrap().to_f64();
+    let code = |row: &[f64]| {
+        let other = if row[0] > 0.0 { Alphabet::dna().padding() } else { Alphabet::dna().unknown() };
+        row.iter().position(|value| *value == 1.0).map_or(other, |letter| letter as u8)
+    };
+    let codes = one_hot.chunks(4).map(code).collect();
+    let batch = SequenceBatch::from_rows(&Alphabet::dna(), 256, codes).unwrap();
+    let (head, report) = EnformerContextHead::load_with_heads(weights(wrapped.path()), 2).unwrap();
+    assert_eq!((report, head.context_width()), (LoadReport::default(), 10));
+    let mask = array::<2>(&io, "ctxattn.mask").mapv(|value| value != 0.0);
+    let tokens = || array(&io, "ctxattn.context");
+    for (name, contexts) in [
+        ("pred", EnformerContexts::tokens(CELLS, tokens(), None)),
+        ("pred2d", EnformerContexts::vectors(CELLS, array(&io, "ctxattn.context2d"))),
+        // Not `pred_masked`, where the package takes the tracks of the mask for sequences.
+        ("pred_masked_per_track_fixed", EnformerContexts::tokens(CELLS, tokens(), Some(mask))),
+    ] {
+        let expected = io.get(&format!("ctxattn.{name}")).unwrap().to_f64();
+        for precision in PRECISIONS {
+            let config = config_of(&folder, batch.width());
+            let (model, _) = Enformer::from_file(&config, weights(wrapped.path()), precision).unwrap();
+            let model = model.with_contexts(&head, contexts.as_ref().unwrap()).unwrap();
+            assert_close(&predict(&model, &batch, "contexts"), &expected, name);
+        }
     }
-    finetuned.write(&path).unwrap();
-    let config = config_of(&folder, batch.width());
-    let (model, report) = Enformer::from_file(&config, &path, Precision::Single).unwrap();
-    assert_eq!(model.config().output_heads, [EnformerHead::numbered("tracks", 5)]);
-    assert_eq!(report.extra.len(), 4, "the old heads are named: {report:?}");
-    // The peer was run without the function that follows.
-    let expected = io.get("linear_head.pred").unwrap().to_f64();
-    let expected: Vec<f64> = expected.into_iter().map(|x| x.exp().ln_1p()).collect();
-    assert_close(&predict(&model, &batch, "tracks"), &expected, "head");
 }
 
 #[test]
@@ -212,7 +314,7 @@ fn the_basis_is_that_of_exact_arithmetic() {
             // Single precision loses digits of exponents, the more the more positions: up to this much.
             _ => (GammaNorm::Features, 3e-3),
         };
-        let found = relative_position_basis(n, f, norm);
+        let found = relative_position_basis(n, f, norm).unwrap();
         assert_eq!(found.len(), tensor.len(), "{name}");
         for (a, b) in found.iter().zip(tensor.to_f64()) {
             assert!((a - b).abs() <= tolerance, "{name}: found {a}, expected {b}");
@@ -220,13 +322,31 @@ fn the_basis_is_that_of_exact_arithmetic() {
         seen += 1;
     }
     assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn the_table_of_the_published_weights_is_the_package_s() {
+    let Some(folder) = golden("enformer/ops") else { return };
     let table = Checkpoint::read(folder.join("tf_gammas.safetensors")).unwrap();
     let table = table.tensors().next().unwrap().1.to_f64();
-    let found = relative_position_basis(1536, 192, GammaNorm::Positions);
+    let basis = |norm| relative_position_basis(1536, 192, norm).unwrap();
+    let (exact, found) = (basis(GammaNorm::Positions), basis(GammaNorm::Table));
+    assert_eq!(table.len(), 3071 * 32);
     for (place, expected) in table.into_iter().enumerate() {
-        let found = found[[place / 32, 64 + place % 32]];
+        let (row, column) = (place / 32, 64 + place % 32);
+        assert_eq!(found[[row, column]].to_bits(), expected.to_bits(), "{place}");
+        let sign = (row as f64 - 1535.0).signum() * f64::from(u8::from(row != 1535));
+        assert_eq!(found[[row, column + 96]], sign * expected, "{place}, signed");
         // The table was made in single precision.
-        assert!((found - expected).abs() < 2.6e-3, "{place}: found {found}, expected {expected}");
+        assert!((exact[[row, column]] - expected).abs() < 3e-3, "{place}: {expected}");
+    }
+    // What is not a gamma function does not change.
+    for column in (0..64).chain(96..160) {
+        assert!(exact.column(column) == found.column(column), "{column}");
+    }
+    for (n, functions) in [(1535, 192), (1536, 96), (896, 192)] {
+        let message = relative_position_basis(n, functions, GammaNorm::Table).unwrap_err().to_string();
+        assert!(message.starts_with("gamma_norm: found table for"), "{message}");
     }
 }
 

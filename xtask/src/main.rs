@@ -5,6 +5,7 @@
 mod ablation;
 mod bench;
 mod ci;
+mod cuda;
 mod docs;
 mod fuzz;
 mod proof;
@@ -41,6 +42,8 @@ enum Task {
     Tidy,
     /// Type-check the feature `cuda` without a CUDA toolkit.
     CudaCheck,
+    /// Build with the feature `cuda` for compute capability 9.0, with a compiler that is fetched.
+    CudaBuild(cuda::Arguments),
     /// Time cistron beside its peers.
     Bench {
         /// What to time.
@@ -80,6 +83,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Ci { only, skip } => ci::run(&workspace, &only, &skip),
         Task::Tidy => tidy::run(&workspace),
         Task::CudaCheck => ci::cuda_check(&workspace),
+        Task::CudaBuild(arguments) => cuda::build(&workspace, &arguments),
         Task::Bench { name, runs } => bench::run(&workspace, name, usize::from(runs)),
         Task::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Task::Docs => docs::run(&workspace),

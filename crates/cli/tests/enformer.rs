@@ -5,7 +5,7 @@ mod support;
 
 use cistron::encode::{NpzReader, random_sequences};
 use cistron::genome::bigwig::Writer;
-use cistron::models::{Enformer, EnformerConfig, EnformerHead};
+use cistron::models::{Enformer, EnformerConfig, EnformerHead, EnformerHeadInput};
 use cistron::{Alphabet, Contig, Seed};
 use support::Bench;
 
@@ -18,8 +18,12 @@ fn bench() -> Bench {
         heads: 2,
         attn_dim_key: 4,
         output_heads: vec![
-            EnformerHead { name: "human".into(), tracks: vec!["liver".into(), "heart".into()] },
-            EnformerHead::numbered("mouse", 30),
+            EnformerHead::named("human", ["liver", "heart"]),
+            EnformerHead {
+                activation: None,
+                reads: EnformerHeadInput::Transformer,
+                ..EnformerHead::numbered("mouse", 30)
+            },
         ],
         target_length: Some(2),
         num_downsamples: 3,
@@ -45,7 +49,8 @@ fn models_are_described() {
         "input_length\t64",
         "positions\t8",
         "bins\t2 of 8 bases, from bin 3",
-        "head\thuman (2 tracks)",
+        "head\thuman (2 tracks, reads embeddings, activation softplus)",
+        "head\tmouse (30 tracks, reads transformer, activation none)",
         "filters\t6, 6, 12",
         "gamma_norm\tfeatures",
     ] {

@@ -14,8 +14,10 @@ use crate::{Checkpoint, Device, LoadReport, ModelsError, Tensor};
 
 mod basis;
 mod config;
+mod contexts;
 mod engine;
 mod graph;
+mod heads;
 mod incremental;
 mod layers;
 mod lora;
@@ -28,7 +30,8 @@ mod tune;
 mod weights;
 
 pub use basis::relative_position_basis;
-pub use config::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
+pub use config::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
+pub use contexts::{EnformerContextHead, EnformerContexts};
 pub use trainable::{Trainable, TrainableGroup};
 pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnformer, finetune_enformer};
 
@@ -211,7 +214,7 @@ impl Enformer {
         }
     }
 
-    /// The embeddings of the bins that are kept, (N, bins, 2 dim): what the heads read.
+    /// The embeddings of the bins that are kept, (N, bins, 2 dim): what heads read, unless they say otherwise.
     ///
     /// # Errors
     /// [`ModelError`] if the batch does not fit the model.
@@ -223,10 +226,8 @@ impl Enformer {
         for (codes, mut out) in batch.codes().outer_iter().zip(out.outer_iter_mut()) {
             let codes = codes.to_vec();
             let values = match &self.body {
-                Body::Single(engine) => engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())),
-                Body::Double(engine) => {
-                    narrowed(engine.embed(&engine.attended(engine.trunk(&codes), kept.clone())))
-                }
+                Body::Single(engine) => engine.embeddings(&codes, kept.clone()),
+                Body::Double(engine) => narrowed(engine.embeddings(&codes, kept.clone())),
                 Body::Graph(graph) => {
                     graph.embed(&codes).and_then(|found| found.to_f32()).map_err(backend)?
                 }
@@ -256,15 +257,14 @@ impl Enformer {
     fn read<T: Real + Default>(&self, engine: &Engine<T>, trunk: Vec<T>, readout: &Readout) -> Array3<f64> {
         let first = self.config.kept_bins(trunk.len() / self.config.dim).start;
         let wanted = first + readout.bins.start..first + readout.bins.end;
-        let embeddings = engine.embed(&engine.attended(trunk, wanted));
-        let values = engine.tracks(&embeddings, readout.head, &readout.tracks);
+        let values = engine.tracks(&engine.attended(trunk, wanted), readout.head, &readout.tracks);
         let n_tracks = readout.tracks.len();
         reduced(readout, |bin, track| values[bin * n_tracks + track].wide())
     }
 
     /// The same by the graph, of letters.
     fn read_graph(&self, graph: &Graph, codes: &[u8], readout: &Readout) -> Result<Array3<f64>, ModelsError> {
-        let values = graph.tracks(&graph.embed(codes)?, readout.head)?.to_f64()?;
+        let values = graph.tracks(codes, readout.head)?.to_f64()?;
         let all = self.config.output_heads.get(readout.head).map_or(0, |head| head.tracks.len());
         let chosen = |track: usize| readout.tracks[track] as usize;
         Ok(reduced(readout, |bin, track| values[(readout.bins.start + bin) * all + chosen(track)]))

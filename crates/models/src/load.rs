@@ -63,7 +63,7 @@ impl ModelInfo {
         Self {
             model_type: ENFORMER.to_owned(),
             variant: format!(
-                "{} blocks of width {}, gamma functions over {}",
+                "{} blocks of width {}, gamma norm {}",
                 config.depth,
                 config.dim,
                 config.gamma_norm.name()

@@ -3,6 +3,14 @@
 use ndarray::Array2;
 
 use super::GammaNorm;
+use super::parse::problem;
+use crate::ModelsError;
+
+/// Values of 32 gamma functions at the distances 0 to 1,535, as TensorFlow computed them.
+static TABLE: &[u8] = include_bytes!("basis/gammas.f32");
+
+/// The positions and the gamma functions that the table is for.
+const TABLE_SIZE: (usize, usize) = (1536, 32);
 
 /// What is added to gamma densities before they are divided.
 const FLOOR: f64 = 1e-8;
@@ -15,22 +23,44 @@ const FLOOR: f64 = 1e-8;
 /// densities are exponentials of differences of numbers around 3·10⁴. `n_functions` is rounded down to a multiple
 /// of 6.
 ///
+/// # Errors
+/// [`ModelsError::Network`] for [`GammaNorm::Table`] and other than 1,536 positions or 192 functions.
+///
 /// ```
 /// use cistron_models::{GammaNorm, relative_position_basis};
 ///
-/// let basis = relative_position_basis(8, 12, GammaNorm::Positions);
+/// let basis = relative_position_basis(8, 12, GammaNorm::Positions)?;
 /// assert_eq!(basis.dim(), (15, 12));
 /// // The first exponential halves every 8 positions; its other half has the sign of the distance.
 /// assert_eq!((basis[[7, 0]], basis[[0, 6]]), (1.0, -basis[[14, 0]]));
+/// # Ok::<(), cistron_models::ModelsError>(())
 /// ```
-pub fn relative_position_basis(n_positions: usize, n_functions: usize, norm: GammaNorm) -> Array2<f64> {
+pub fn relative_position_basis(
+    n_positions: usize,
+    n_functions: usize,
+    norm: GammaNorm,
+) -> Result<Array2<f64>, ModelsError> {
     let n_functions = n_functions / 6 * 6;
+    check(n_positions, n_functions, norm)?;
     let shape = ((2 * n_positions).saturating_sub(1), n_functions);
     let values = basis(n_positions, n_functions, norm);
-    Array2::from_shape_vec(shape, values).unwrap_or_else(|_| Array2::zeros((0, n_functions)))
+    Ok(Array2::from_shape_vec(shape, values).unwrap_or_else(|_| Array2::zeros((0, n_functions))))
 }
 
-/// The same, row after row.
+/// Refuses the table where it is not for so many positions and functions.
+pub(super) fn check(n_positions: usize, n_functions: usize, norm: GammaNorm) -> Result<(), ModelsError> {
+    if norm != GammaNorm::Table || (n_positions, n_functions / 6) == TABLE_SIZE {
+        return Ok(());
+    }
+    let (positions, functions) = (TABLE_SIZE.0, 6 * TABLE_SIZE.1);
+    let found = format!(
+        "found {} for {n_positions} positions and {n_functions} functions, expected {positions} and {functions}",
+        norm.name()
+    );
+    Err(problem("gamma_norm", found))
+}
+
+/// The same, row after row; [`check`] has passed.
 pub(super) fn basis(n: usize, n_functions: usize, norm: GammaNorm) -> Vec<f64> {
     let half = n_functions / 2;
     let by_distance = symmetric(n, half / 3, norm);
@@ -60,8 +90,16 @@ fn symmetric(n: usize, k: usize, norm: GammaNorm) -> Vec<f64> {
     rows
 }
 
+/// The table's values, (1536, 32).
+fn table() -> Vec<f64> {
+    TABLE.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
+}
+
 /// K densities at the distances 0 to N - 1, divided as the norm says: (N, K).
 fn gamma_densities(n: usize, k: usize, norm: GammaNorm) -> Vec<f64> {
+    if norm == GammaNorm::Table {
+        return table();
+    }
     let length = n as f64;
     let deviation = length / (2.0 * k as f64);
     let shapes: Vec<[f64; 3]> = spaced(length / k as f64, length, k)
@@ -85,7 +123,7 @@ fn gamma_densities(n: usize, k: usize, norm: GammaNorm) -> Vec<f64> {
                 }
             }
         }
-        GammaNorm::Positions => {
+        GammaNorm::Positions | GammaNorm::Table => {
             for function in 0..k {
                 let top = values.iter().skip(function).step_by(k).copied().fold(f64::MIN, f64::max);
                 values.iter_mut().skip(function).step_by(k).for_each(|value| *value /= top);

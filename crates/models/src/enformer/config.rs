@@ -1,4 +1,4 @@
-use crate::ModelsError;
+use crate::{Activation, ModelsError};
 
 use super::parse::problem;
 
@@ -7,8 +7,9 @@ use super::parse::problem;
 ///
 /// The default is the published model: 196,608 letters, 896 bins of 128 letters, 5,313 human and 1,643 mouse tracks.
 /// A file may leave out any key; keys that this version does not know are ignored. Ours alone are `input_length`,
-/// `gamma_norm`, `crop`, and names of tracks: `output_heads` pairs a head with the number of its tracks or a list of
-/// their names.
+/// `gamma_norm`, `crop`, and what a head has beside a number: `output_heads` pairs a head with the number of its
+/// tracks, a list of their names, or an object of `tracks` (either), `activation` (`softplus`, `none`, or another
+/// [`Activation`]) and `reads` ([`EnformerHeadInput`]).
 ///
 /// ```
 /// use cistron_models::EnformerConfig;
@@ -52,7 +53,16 @@ pub struct EnformerConfig {
     pub crop: EnformerCrop,
 }
 
-/// One output of an [`EnformerConfig`].
+/// One output of an [`EnformerConfig`]: a layer that each bin goes through, and a function of what it gives.
+///
+/// ```
+/// use cistron_models::{EnformerConfig, EnformerHead};
+///
+/// let text = r#"{"output_heads": {"tracks": {"tracks": ["liver", "heart"], "activation": "none"}}}"#;
+/// let expected = EnformerHead { activation: None, ..EnformerHead::named("tracks", ["liver", "heart"]) };
+/// assert_eq!(EnformerConfig::from_json(text)?.output_heads, [expected]);
+/// # Ok::<(), cistron_models::ModelsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the fields of a file, made by hand too")]
 pub struct EnformerHead {
@@ -60,34 +70,83 @@ pub struct EnformerHead {
     pub name: String,
     /// The names of the tracks; their numbers from 0 where a file gives only how many.
     pub tracks: Vec<String>,
+    /// The function of the layer's numbers, `None` for the numbers themselves. Default: [`Activation::Softplus`].
+    pub activation: Option<Activation>,
+    /// What the layer reads. Default: [`EnformerHeadInput::Embeddings`].
+    pub reads: EnformerHeadInput,
 }
 
 impl EnformerHead {
-    /// A head whose tracks are called by their numbers.
+    /// A head whose tracks are called by their numbers, with softplus of what it reads from the embeddings.
     pub fn numbered(name: &str, n_tracks: usize) -> Self {
-        Self { name: name.to_owned(), tracks: (0..n_tracks).map(|track| track.to_string()).collect() }
+        Self::named(name, (0..n_tracks).map(|track| track.to_string()))
+    }
+
+    /// A head with tracks of these names, with softplus of what it reads from the embeddings.
+    pub fn named(name: &str, tracks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            tracks: tracks.into_iter().map(Into::into).collect(),
+            activation: Some(Activation::Softplus),
+            reads: EnformerHeadInput::Embeddings,
+        }
+    }
+}
+
+/// What the layer of an [`EnformerHead`] reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "what the package's heads read, and what it meant them to")]
+pub enum EnformerHeadInput {
+    /// The embeddings, 2 dim wide: what the last convolution of one tap makes of the transformer's rows.
+    Embeddings,
+    /// The transformer's rows, dim wide: `post_transformer_embed` of enformer-pytorch 0.8.12, whose normalisation
+    /// `post_embed_transform` is there and never applied.
+    Transformer,
+    /// The transformer's rows after a layer normalisation of the head's own, `_heads.<name>.norm`.
+    NormedTransformer,
+}
+
+impl EnformerHeadInput {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Embeddings, Self::Transformer, Self::NormedTransformer];
+
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embeddings => "embeddings",
+            Self::Transformer => "transformer",
+            Self::NormedTransformer => "normed_transformer",
+        }
     }
 }
 
 /// What each gamma function of the distance is divided by.
 ///
 /// The official weights were trained with the largest value over positions; enformer-pytorch divides by the largest
-/// over the functions at one distance, unless it reads a table for 1,536 positions. The two differ by up to 1.
+/// over the functions at one distance, unless it reads a table for 1,536 positions. The two ways differ by up to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the two that models were trained with")]
+#[expect(clippy::exhaustive_enums, reason = "what models were trained with")]
 pub enum GammaNorm {
     /// The largest value of the function over all distances: the official weights, at any number of positions.
     Positions,
     /// The largest value of all functions at the distance: what the package trains with.
     Features,
+    /// As positions, in the values that TensorFlow computed in single precision and the official weights were trained
+    /// with, from the package's table: closest to what was published, for 1,536 positions and 192 functions alone.
+    /// They differ from [`Self::Positions`] by up to 2.5·10⁻³.
+    Table,
 }
 
 impl GammaNorm {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Positions, Self::Features, Self::Table];
+
     /// The name in files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Positions => "positions",
             Self::Features => "features",
+            Self::Table => "table",
         }
     }
 }
@@ -143,6 +202,14 @@ impl EnformerConfig {
     /// The letters of 1,536 positions.
     pub(super) fn default_length(num_downsamples: usize) -> usize {
         POSITIONS << num_downsamples.min(MAX_DOWNSAMPLES)
+    }
+
+    /// The width of what a head reads.
+    pub(super) fn read_width(&self, reads: EnformerHeadInput) -> usize {
+        match reads {
+            EnformerHeadInput::Embeddings => 2 * self.dim,
+            EnformerHeadInput::Transformer | EnformerHeadInput::NormedTransformer => self.dim,
+        }
     }
 
     /// The width of the values of a head, and the number of functions of the distance.
@@ -225,6 +292,7 @@ impl EnformerConfig {
 
     fn check_outputs(&self) -> Result<(), ModelsError> {
         let positions = self.n_positions(self.input_length);
+        super::basis::check(positions, self.head_width(), self.gamma_norm)?;
         if let Some(target) = self.target_length.filter(|&target| target == 0 || target > positions) {
             let found = format!("found {target}, expected -1 or 1 to {positions}, the positions of an input");
             return Err(problem("target_length", found));

@@ -4,19 +4,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use faer::Accum;
-use rayon::prelude::*;
-
-use super::EnformerConfig;
-use super::layers::{Dense, LayerNorm, Scaling, Shelf, room};
+use super::heads::{Head, Output, Pointwise};
+use super::layers::{Dense, LayerNorm, Scaling};
 use super::parameters::{Parameter, parameters};
 use super::tower::{Stage, Tower};
 use super::transformer::{Block, Transformer};
+use super::{EnformerConfig, EnformerHead, EnformerHeadInput};
 use crate::ModelsError;
-use crate::nn::{Activation, Real};
-
-/// Rows of embeddings that are computed at a time.
-const ROWS: usize = 256;
+use crate::nn::Real;
 
 /// The letters of the input.
 pub(super) const LETTERS: usize = 4;
@@ -26,9 +21,8 @@ pub(super) const LETTERS: usize = 4;
 pub(super) struct Engine<T> {
     pub(super) tower: Tower<T>,
     transformer: Transformer<T>,
-    scaling: Scaling<T>,
-    pointwise: Dense<T>,
-    heads: Vec<Dense<T>>,
+    pub(super) pointwise: Pointwise<T>,
+    pub(super) heads: Vec<Output<T>>,
 }
 
 /// Where the numbers of a tensor come from.
@@ -45,7 +39,7 @@ impl<T: Real + Default> Engine<T> {
         }
         let blocks = (0..config.depth).map(|i| builder.block(&format!("transformer.{i}")));
         let blocks = blocks.collect::<Result<_, ModelsError>>()?;
-        let heads = config.output_heads.iter().map(|head| builder.dense(&format!("_heads.{}.0", head.name)));
+        let heads = config.output_heads.iter().map(|head| builder.head(head));
         Ok(Self {
             tower: Tower { stages },
             transformer: Transformer {
@@ -56,8 +50,10 @@ impl<T: Real + Default> Engine<T> {
                 cached: Mutex::new(None),
             },
             heads: heads.collect::<Result<_, ModelsError>>()?,
-            scaling: builder.scaling("final_pointwise.1.0")?,
-            pointwise: builder.dense("final_pointwise.1.2")?,
+            pointwise: Pointwise {
+                scaling: builder.scaling("final_pointwise.1.0")?,
+                layer: builder.dense("final_pointwise.1.2")?,
+            },
         })
     }
 
@@ -76,40 +72,14 @@ impl<T: Real + Default> Engine<T> {
         self.transformer.run(trunk, positions)
     }
 
-    /// The embeddings of the transformer's rows: (positions, 2 dim).
-    pub(super) fn embed(&self, rows: &[T]) -> Vec<T> {
-        let (inputs, outputs) = (self.pointwise.inputs, self.pointwise.outputs);
-        let mut out = vec![T::zero(); rows.len() / inputs * outputs];
-        let shelf = Shelf::<Vec<T>>::default();
-        out.par_chunks_mut(ROWS * outputs).zip(rows.par_chunks(ROWS * inputs)).for_each(|(out, rows)| {
-            shelf.lend(|prepared| {
-                let prepared = room(prepared, rows.len());
-                self.scaling.gelu(rows, prepared);
-                self.pointwise.apply(prepared, Accum::Replace, out);
-                Activation::GeluSigmoid.in_place(out);
-            });
-        });
-        out
+    /// The embeddings of letters at some positions: (positions, 2 dim).
+    pub(super) fn embeddings(&self, codes: &[u8], positions: Range<usize>) -> Vec<T> {
+        self.pointwise.apply(&self.attended(self.trunk(codes), positions))
     }
 
-    /// Tracks of a head, at the positions of embeddings: (positions, tracks). The head and the tracks are there.
-    pub(super) fn tracks(&self, embeddings: &[T], head: usize, tracks: &[u32]) -> Vec<T> {
-        let all = &self.heads[head];
-        let is_all = tracks.iter().copied().eq(0..all.outputs as u32);
-        let chosen;
-        let head = if is_all {
-            all
-        } else {
-            chosen = all.select(tracks);
-            &chosen
-        };
-        let mut out = vec![T::zero(); embeddings.len() / head.inputs * head.outputs];
-        let rows = embeddings.par_chunks(ROWS * head.inputs);
-        out.par_chunks_mut((ROWS * head.outputs).max(1)).zip(rows).for_each(|(out, rows)| {
-            head.apply(rows, Accum::Replace, out);
-            Activation::Softplus.in_place(out);
-        });
-        out
+    /// Tracks of a head of the transformer's rows: (positions, tracks). The head and the tracks are there.
+    pub(super) fn tracks(&self, rows: &[T], head: usize, tracks: &[u32]) -> Vec<T> {
+        self.heads[head].tracks(rows, &self.pointwise, tracks)
     }
 }
 
@@ -171,6 +141,17 @@ impl Builder<'_> {
     fn norm<T: Real>(&mut self, name: &str) -> Result<LayerNorm<T>, ModelsError> {
         let weight = self.values(&format!("{name}.weight"))?;
         Ok(LayerNorm { weight, bias: self.values(&format!("{name}.bias"))? })
+    }
+
+    fn head<T: Real>(&mut self, head: &EnformerHead) -> Result<Output<T>, ModelsError> {
+        let name = format!("_heads.{}", head.name);
+        let has_norm = head.reads == EnformerHeadInput::NormedTransformer;
+        Ok(Output::Head(Head {
+            reads: head.reads,
+            norm: has_norm.then(|| self.norm(&format!("{name}.norm"))).transpose()?,
+            layer: self.dense(&format!("{name}.0"))?,
+            activation: head.activation,
+        }))
     }
 
     fn stem<T: Real>(&mut self) -> Result<Stage<T>, ModelsError> {

@@ -13,7 +13,7 @@ use super::lora::{self, Addition};
 use super::parameters::parameters;
 use super::parse::problem;
 use super::{EnformerConfig, Trainable};
-use crate::nn::{Activation, Parameters, Pass, Precision, Tensor};
+use crate::nn::{Parameters, Pass, Precision, Tensor};
 use crate::{Checkpoint, Device, ModelsError};
 
 mod attention;
@@ -23,8 +23,8 @@ mod part;
 mod tower;
 
 use attention::{Basis, Block};
-use head::Pointwise;
-use layers::{Layer, Weights};
+use head::{Head, Pointwise};
+use layers::Weights;
 use part::Part;
 use tower::Stage;
 
@@ -80,7 +80,7 @@ pub(super) struct Graph {
     stages: Vec<Part<Stage>>,
     blocks: Vec<Part<Block>>,
     pointwise: Part<Pointwise>,
-    heads: Vec<Layer>,
+    heads: Vec<Head>,
     additions: Vec<Addition>,
 }
 
@@ -143,7 +143,7 @@ impl Graph {
         let blocks = (first_block..config.depth).map(|i| Block::part(i, config, &basis, &mut weights));
         let blocks = blocks.collect::<Result<_, ModelsError>>()?;
         let pointwise = Pointwise::part(config, &mut weights)?;
-        let heads = config.output_heads.iter().map(|head| weights.layer(&format!("_heads.{}.0", head.name)));
+        let heads = config.output_heads.iter().map(|head| Head::new(head, &mut weights));
         let heads = heads.collect::<Result<_, ModelsError>>()?;
         let additions = weights.into_additions();
         let config = config.clone();
@@ -164,15 +164,14 @@ impl Graph {
     /// # Errors
     /// [`ModelsError::Tensor`] if the input has another shape or the device fails.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Vec<Tensor>, ModelsError> {
-        let embeddings = self.embeddings(x, pass)?;
-        (0..self.heads.len()).map(|head| self.tracks(&embeddings, head)).collect()
+        let rows = self.rows(x, pass)?;
+        let are_read = self.heads.iter().any(Head::reads_embeddings);
+        let embeddings = are_read.then(|| self.pointwise.forward(&rows, pass, false)).transpose()?;
+        self.heads.iter().map(|head| head.forward(&rows, embeddings.as_ref())).collect()
     }
 
-    /// What the heads read, (B, bins, 2 dim).
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub(super) fn embeddings(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, ModelsError> {
+    /// The transformer's rows of the bins that are kept, (B, bins, dim).
+    fn rows(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, ModelsError> {
         self.check(x)?;
         let mut x = x.clone();
         for stage in &self.stages {
@@ -182,7 +181,15 @@ impl Graph {
             x = block.forward(&x, pass, self.options.recompute)?;
         }
         let kept = self.config.kept_bins(x.shape().get(1).copied().unwrap_or(0));
-        self.pointwise.forward(&x.narrow(1, kept.start, kept.len())?, pass, false)
+        x.narrow(1, kept.start, kept.len())
+    }
+
+    /// The embeddings, (B, bins, 2 dim).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub(super) fn embeddings(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, ModelsError> {
+        self.pointwise.forward(&self.rows(x, pass)?, pass, false)
     }
 
     /// The embeddings of one sequence of letters in evaluation, (1, bins, 2 dim).
@@ -190,18 +197,25 @@ impl Graph {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub(super) fn embed(&self, codes: &[u8]) -> Result<Tensor, ModelsError> {
-        let GraphOptions { device, precision, .. } = self.options;
-        let x = Tensor::from_f64(one_hot(codes), &[1, codes.len(), LETTERS], precision, device)?;
-        self.embeddings(&x, &mut Pass::Evaluation)
+        self.embeddings(&self.letters(codes)?, &mut Pass::Evaluation)
     }
 
-    /// A head's tracks of embeddings. The head is there.
+    /// The tracks of a head of one sequence of letters in evaluation, (1, bins, tracks).
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub(super) fn tracks(&self, embeddings: &Tensor, head: usize) -> Result<Tensor, ModelsError> {
+    pub(super) fn tracks(&self, codes: &[u8], head: usize) -> Result<Tensor, ModelsError> {
         let head = self.heads.get(head).ok_or_else(|| problem("output_heads", "found no such head"))?;
-        head.forward(embeddings)?.activate(Activation::Softplus)
+        let pass = &mut Pass::Evaluation;
+        let rows = self.rows(&self.letters(codes)?, pass)?;
+        let embeddings =
+            head.reads_embeddings().then(|| self.pointwise.forward(&rows, pass, false)).transpose()?;
+        head.forward(&rows, embeddings.as_ref())
+    }
+
+    fn letters(&self, codes: &[u8]) -> Result<Tensor, ModelsError> {
+        let GraphOptions { device, precision, .. } = self.options;
+        Tensor::from_f64(one_hot(codes), &[1, codes.len(), LETTERS], precision, device)
     }
 
     /// All tensors that training can have changed, under the package's names: additions of low rank are part of their

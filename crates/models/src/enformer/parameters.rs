@@ -2,7 +2,7 @@
 
 use cistron_core::Seed;
 
-use super::EnformerConfig;
+use super::{EnformerConfig, EnformerHeadInput};
 use crate::ModelsError;
 use crate::train::Initializer;
 
@@ -62,7 +62,11 @@ pub(super) fn parameters(config: &EnformerConfig) -> Vec<Parameter> {
     }
     list.convolution("final_pointwise.1", &[2 * dim, dim, 1]);
     for head in &config.output_heads {
-        list.layer(&format!("_heads.{}.0", head.name), &[head.tracks.len(), 2 * dim]);
+        if head.reads == EnformerHeadInput::NormedTransformer {
+            list.scaling(&format!("_heads.{}.norm", head.name), dim);
+        }
+        let width = config.read_width(head.reads);
+        list.layer(&format!("_heads.{}.0", head.name), &[head.tracks.len(), width]);
     }
     list.0
 }

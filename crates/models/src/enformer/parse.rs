@@ -3,10 +3,16 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{EnformerConfig, EnformerCrop, EnformerHead, GammaNorm};
-use crate::ModelsError;
+use super::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
+use crate::{Activation, ModelsError};
 
 const MODEL_TYPE: &str = "enformer";
+
+/// What a head without a function says.
+const NO_FUNCTION: &str = "none";
+
+/// What a head may say.
+const HEAD_KEYS: [&str; 3] = ["tracks", "activation", "reads"];
 
 /// The name of the weights that were converted from the published ones.
 const OFFICIAL: &str = "EleutherAI/enformer-official-rough";
@@ -24,10 +30,10 @@ impl EnformerConfig {
         Ok(config)
     }
 
-    /// The text of a `config.json`, which the package reads, too, unless tracks are named.
+    /// The text of a `config.json`, which the package reads, too, unless a head says more than how many tracks it has.
     pub fn to_json(&self) -> String {
         let heads: Map<String, Value> =
-            self.output_heads.iter().map(|head| (head.name.clone(), tracks_value(head))).collect();
+            self.output_heads.iter().map(|head| (head.name.clone(), head_value(head))).collect();
         let value = json!({
             "model_type": MODEL_TYPE,
             "dim": self.dim,
@@ -49,9 +55,15 @@ impl EnformerConfig {
     }
 }
 
-fn tracks_value(head: &EnformerHead) -> Value {
+/// The shortest form that says what a head is.
+fn head_value(head: &EnformerHead) -> Value {
     let numbered = EnformerHead::numbered(&head.name, head.tracks.len());
-    if head.tracks == numbered.tracks { json!(head.tracks.len()) } else { json!(head.tracks) }
+    let tracks = if head.tracks == numbered.tracks { json!(head.tracks.len()) } else { json!(head.tracks) };
+    if (head.activation, head.reads) == (numbered.activation, numbered.reads) {
+        return tracks;
+    }
+    let activation = head.activation.map_or(NO_FUNCTION, Activation::name);
+    json!({"tracks": tracks, "activation": activation, "reads": head.reads.name()})
 }
 
 pub(super) fn problem(place: impl Into<String>, problem: impl Into<String>) -> ModelsError {
@@ -104,7 +116,7 @@ fn target_length(keys: &Map<String, Value>) -> Result<Option<usize>, ModelsError
 
 fn gamma_norm(keys: &Map<String, Value>) -> Result<GammaNorm, ModelsError> {
     if let Some(name) = name(keys, "gamma_norm")? {
-        return choose("gamma_norm", name, [GammaNorm::Positions, GammaNorm::Features], GammaNorm::name);
+        return choose("gamma_norm", name, GammaNorm::ALL, GammaNorm::name);
     }
     let official = keys.get("_name_or_path").and_then(Value::as_str) == Some(OFFICIAL);
     let over_positions = key(keys, "use_tf_gamma", false)? || official;
@@ -119,18 +131,39 @@ fn output_heads(value: &Value) -> Result<Vec<EnformerHead>, ModelsError> {
 }
 
 /// The tracks of a head in memory, at most: a number in a file takes no more.
-const MAX_TRACKS: u64 = 1 << 20;
+pub(super) const MAX_TRACKS: usize = 1 << 20;
 
-fn head(name: &str, tracks: &Value) -> Result<EnformerHead, ModelsError> {
-    if let Some(n) = tracks.as_u64().filter(|&n| n <= MAX_TRACKS) {
+fn head(name: &str, value: &Value) -> Result<EnformerHead, ModelsError> {
+    let place = format!("output_heads.{name}");
+    let Some(keys) = value.as_object() else { return named(name, &place, value) };
+    if let Some(unknown) = keys.keys().find(|key| !HEAD_KEYS.contains(&key.as_str())) {
+        return Err(problem(place, format!("found the key `{unknown}`, expected {}", HEAD_KEYS.join(", "))));
+    }
+    let tracks = keys.get("tracks").ok_or_else(|| problem(&place, "found no `tracks`, expected some"))?;
+    let mut head = named(name, &format!("{place}.tracks"), tracks)?;
+    if let Some(name) = self::name(keys, "activation")? {
+        let known = |it: Option<Activation>| it.map_or(NO_FUNCTION, Activation::name);
+        let all = std::iter::once(None).chain(Activation::ALL.map(Some));
+        head.activation = choose(&format!("{place}.activation"), name, all, known)?;
+    }
+    if let Some(name) = self::name(keys, "reads")? {
+        let all = EnformerHeadInput::ALL;
+        head.reads = choose(&format!("{place}.reads"), name, all, EnformerHeadInput::name)?;
+    }
+    Ok(head)
+}
+
+/// A head of a number of tracks or a list of their names.
+fn named(name: &str, place: &str, tracks: &Value) -> Result<EnformerHead, ModelsError> {
+    if let Some(n) = tracks.as_u64().filter(|&n| n <= MAX_TRACKS as u64) {
         return Ok(EnformerHead::numbered(name, n as usize));
     }
-    let tracks = serde_json::from_value(tracks.clone()).map_err(|_| {
+    let names: Vec<String> = serde_json::from_value(tracks.clone()).map_err(|_| {
         let found =
             format!("found {tracks}, expected a number of tracks up to {MAX_TRACKS} or a list of names");
-        problem(format!("output_heads.{name}"), found)
+        problem(place, found)
     })?;
-    Ok(EnformerHead { name: name.to_owned(), tracks })
+    Ok(EnformerHead::named(name, names))
 }
 
 fn key<T: DeserializeOwned>(keys: &Map<String, Value>, name: &str, default: T) -> Result<T, ModelsError> {
@@ -153,10 +186,11 @@ fn name<'a>(keys: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, 
 fn choose<T: Copy>(
     key: &str,
     found: &str,
-    all: [T; 2],
+    all: impl IntoIterator<Item = T> + Clone,
     name: fn(T) -> &'static str,
 ) -> Result<T, ModelsError> {
-    all.into_iter()
-        .find(|it| name(*it) == found)
-        .ok_or_else(|| problem(key, format!("found `{found}`, expected {}", all.map(name).join(" or "))))
+    all.clone().into_iter().find(|it| name(*it) == found).ok_or_else(|| {
+        let names: Vec<&str> = all.into_iter().map(name).collect();
+        problem(key, format!("found `{found}`, expected {}", names.join(" or ")))
+    })
 }

@@ -53,12 +53,14 @@ fn config_with(key: &str, value: &str) -> Result<EnformerConfig, ModelsError> {
 
 #[test]
 fn configurations_come_back_and_unknown_keys_are_ignored() {
-    let named = EnformerHead { name: "new".into(), tracks: vec!["liver".into(), "heart".into()] };
+    let named = EnformerHead::named("new", ["liver", "heart"]);
+    let linear = EnformerHead { activation: None, ..EnformerHead::numbered("linear", 2) };
+    let normed = EnformerHead { reads: EnformerHeadInput::NormedTransformer, ..named.clone() };
     for config in [
         EnformerConfig::default(),
         EnformerConfig {
             target_length: None,
-            output_heads: vec![named],
+            output_heads: vec![linear, EnformerHead { name: "normed".into(), ..normed }, named],
             gamma_norm: GammaNorm::Positions,
             crop: EnformerCrop::Reference,
             ..small(100, None)
@@ -76,6 +78,7 @@ fn the_gamma_norm_is_what_the_weights_were_trained_with() {
     assert_eq!(read("{}"), GammaNorm::Features);
     assert_eq!(read(r#"{"use_tf_gamma": true}"#), GammaNorm::Positions);
     assert_eq!(read(r#"{"use_tf_gamma": true, "gamma_norm": "features"}"#), GammaNorm::Features);
+    assert_eq!(read(r#"{"use_tf_gamma": false, "gamma_norm": "table"}"#), GammaNorm::Table);
     let official = r#"{"_name_or_path": "EleutherAI/enformer-official-rough", "use_tf_gamma": false}"#;
     assert_eq!(read(official), GammaNorm::Positions);
 }
@@ -106,8 +109,30 @@ fn configurations_that_do_not_fit_are_refused_with_the_key() {
         ("output_heads", "{\"a\": 0}", "output_heads.a: found no track, expected at least one"),
         ("output_heads", "{\"a\": 9e9}", "output_heads.a: found 9000000000.0, expected a number of tracks"),
         ("output_heads", "3", "output_heads: found 3, expected an object of names and numbers of tracks"),
+        ("output_heads", "{\"a\": {}}", "output_heads.a: found no `tracks`, expected some"),
+        ("output_heads", "{\"a\": {\"tracks\": -1}}", "output_heads.a.tracks: found -1, expected a number"),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"activaton\": \"none\"}}",
+            "output_heads.a: found the key `activaton`, expected tracks, activation, reads",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"activation\": \"softmax\"}}",
+            "output_heads.a.activation: found `softmax`, expected none or relu or",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"reads\": \"stem\"}}",
+            "output_heads.a.reads: found `stem`, expected embeddings or transformer or normed_transformer",
+        ),
         ("dropout_rate", "1", "dropout_rate: found 1, expected at least 0 and below 1"),
-        ("gamma_norm", "\"both\"", "gamma_norm: found `both`, expected positions or features"),
+        ("gamma_norm", "\"both\"", "gamma_norm: found `both`, expected positions or features or table"),
+        (
+            "gamma_norm",
+            "\"table\"",
+            "gamma_norm: found table for 8 positions and 6 functions, expected 1536 and 192",
+        ),
         ("crop", "1", "crop: found 1, expected a name"),
         ("model_type", "\"bert\"", "model_type: found Some(\"bert\"), expected \"enformer\""),
     ];
@@ -179,16 +204,14 @@ fn weights_that_do_not_fit_are_refused_by_name() {
         let folder = folder_with(|weights| change(weights));
         Enformer::load(folder.path()).unwrap_err().to_string()
     };
-    let ones =
-        |shape: &[usize], value: f32| Tensor::from_f32(shape, &vec![value; shape.iter().product()]).unwrap();
-    let shape = refuse(&|weights| weights.insert("stem.0.weight", ones(&[6, 4, 14], 1.0)));
+    let shape = refuse(&|weights| weights.insert("stem.0.weight", numbers(&[6, 4, 14], 1.0)));
     assert!(shape.ends_with("`stem.0.weight` has shape [6, 4, 14], expected [6, 4, 15]"), "{shape}");
-    let nan = refuse(&|weights| weights.insert("transformer.1.1.fn.4.bias", ones(&[12], f32::NAN)));
+    let nan = refuse(&|weights| weights.insert("transformer.1.1.fn.4.bias", numbers(&[12], f32::NAN)));
     assert!(
         nan.ends_with("`transformer.1.1.fn.4.bias` holds NaN at index [0], expected finite numbers"),
         "{nan}"
     );
-    let variance = refuse(&|weights| weights.insert("stem.1.fn.0.running_var", ones(&[6], -1.0)));
+    let variance = refuse(&|weights| weights.insert("stem.1.fn.0.running_var", numbers(&[6], -1.0)));
     assert!(variance.ends_with("`stem.1.fn.0.running_var` holds a number below 0, expected variances"));
     let missing = refuse(&|weights| {
         *weights = weights.renamed(|name| name.replace("_heads.mouse.0", "mouse"));
@@ -197,6 +220,63 @@ fn weights_that_do_not_fit_are_refused_by_name() {
         missing.contains("tensors _heads.mouse.0.weight, _heads.mouse.0.bias are missing, found"),
         "{missing}"
     );
+}
+
+/// A folder with a finetuned model: a wrapper's names, a head of 5 tracks.
+fn wrapper_with(width: usize, change: impl FnOnce(&mut Checkpoint)) -> tempfile::TempDir {
+    folder_with(|weights| {
+        *weights = weights.renamed(|name| format!("enformer.{name}"));
+        weights.insert("to_tracks.0.weight", numbers(&[5, width], 0.5));
+        weights.insert("to_tracks.0.bias", numbers(&[5], 0.5));
+        change(weights);
+    })
+}
+
+fn numbers(shape: &[usize], value: f32) -> Tensor {
+    Tensor::from_f32(shape, &vec![value; shape.iter().product()]).unwrap()
+}
+
+#[test]
+fn heads_of_wrappers_that_do_not_fit_are_refused_by_name() {
+    let refuse = |change: &dyn Fn(&mut Checkpoint), expected: &str| {
+        let message = Enformer::load(wrapper_with(24, change).path()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{expected}: {message}");
+    };
+    for (name, shape, value, expected) in [
+        ("weight", &[5, 13][..], 1.0, "`to_tracks.0.weight` has shape [5, 13], expected [5, 24]"),
+        ("weight", &[24], 1.0, "`to_tracks.0.weight` has shape [24], expected [24, 24]"),
+        ("weight", &[], 1.0, "`to_tracks.0.weight` has shape [], expected [1, 24]"),
+        ("weight", &[5, 24, 1], 1.0, "`to_tracks.0.weight` has shape [5, 24, 1], expected [5, 24]"),
+        ("weight", &[0, 24], 1.0, "output_heads.tracks: found no track, expected at least one"),
+        ("weight", &[1 << 40, 0], 1.0, "has shape [1099511627776, 0], expected [1048576, 24]"),
+        ("weight", &[5, 24], f32::NAN, "`to_tracks.0.weight` holds NaN at index [0, 0], expected finite"),
+        ("bias", &[4], 1.0, "`to_tracks.0.bias` has shape [4], expected [5]"),
+        ("bias", &[5], f32::INFINITY, "`to_tracks.0.bias` holds inf at index [0], expected finite numbers"),
+    ] {
+        let name = format!("to_tracks.0.{name}");
+        refuse(&|weights| weights.insert(&*name, numbers(shape, value)), expected);
+    }
+    for gone in ["to_tracks.0.weight", "to_tracks.0.bias"] {
+        let renamed = |name: &str| if name == gone { "gone".to_owned() } else { name.to_owned() };
+        let expected = format!("tensors {gone} are missing, found");
+        refuse(&|weights| *weights = weights.renamed(renamed), &expected);
+    }
+    // A head that is said to be normalised needs the wrapper's normalisation.
+    let reads = EnformerHeadInput::NormedTransformer;
+    let head = EnformerHead { reads, ..EnformerHead::numbered("tracks", 5) };
+    let config = EnformerConfig { output_heads: vec![head], ..small(64, Some(4)) };
+    let load = |folder: &tempfile::TempDir| {
+        Enformer::from_file(&config, folder.path().join("model.safetensors"), Precision::Single)
+    };
+    let message = load(&wrapper_with(12, |_| ())).unwrap_err().to_string();
+    let missing = "tensors post_embed_transform.1.weight, post_embed_transform.1.bias are missing, found";
+    assert!(message.contains(missing), "{message}");
+    let folder = wrapper_with(12, |weights| {
+        weights.insert("post_embed_transform.1.weight", numbers(&[12], 1.0));
+        weights.insert("post_embed_transform.1.bias", numbers(&[12], 0.0));
+    });
+    let (_, report) = load(&folder).unwrap();
+    assert!(report.extra.iter().all(|name| name.starts_with("enformer._heads.")), "{report:?}");
 }
 
 #[test]
@@ -211,6 +291,53 @@ fn truncated_files_are_refused() {
     }
     fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
     assert!(Enformer::load(folder.path()).is_err(), "bytes that are of no tensor");
+}
+
+/// Heads that show what they read: the weights of track i are 1 at place i.
+#[test]
+fn heads_read_embeddings_or_the_rows_of_the_transformer() {
+    let head = |name: &str, reads, width| EnformerHead {
+        activation: None,
+        reads,
+        ..EnformerHead::numbered(name, width)
+    };
+    let config = EnformerConfig {
+        output_heads: vec![
+            head("embeddings", EnformerHeadInput::Embeddings, 24),
+            head("rows", EnformerHeadInput::Transformer, 12),
+            head("normed", EnformerHeadInput::NormedTransformer, 12),
+        ],
+        ..small(64, Some(4))
+    };
+    let (seed, place) = (Seed::new(3), Place { precision: Precision::Double, ..Place::default() });
+    let model = Enformer::build(&config, place, &mut |parameter| match &*parameter.name {
+        "_heads.normed.norm.weight" => Ok((0..12).map(|i| i as f32).collect()),
+        "_heads.normed.norm.bias" => Ok(vec![0.5; 12]),
+        name if name.starts_with("_heads") && name.ends_with("weight") => {
+            let width = parameter.shape[1];
+            Ok((0..width * width).map(|i| f32::from(u8::from(i / width == i % width))).collect())
+        }
+        name if name.starts_with("_heads") => Ok(vec![0.0; parameter.shape[0]]),
+        _ => parameter.initial(seed),
+    })
+    .unwrap();
+    let batch = SequenceBatch::from_sequences(&[sequence(64, 5)]).unwrap();
+    let read = |head: &str| {
+        let readout = model.spec().readout(Some(head), &[], None, Reduce::Keep).unwrap();
+        model.predict_f64(&batch, &readout).unwrap()
+    };
+    let embeddings = model.embeddings(&batch).unwrap();
+    assert!(read("embeddings").iter().zip(&embeddings).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-6));
+    let (rows, normed) = (read("rows"), read("normed"));
+    for bin in 0..4 {
+        let row: Vec<f64> = (0..12).map(|i| rows[[0, bin, i]]).collect();
+        let mean = row.iter().sum::<f64>() / 12.0;
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 12.0;
+        for (i, x) in row.iter().enumerate() {
+            let expected = (x - mean) / (variance + 1e-5).sqrt() * i as f64 + 0.5;
+            assert!((normed[[0, bin, i]] - expected).abs() < 1e-12, "{bin} {i}");
+        }
+    }
 }
 
 #[test]

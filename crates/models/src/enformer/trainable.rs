@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::EnformerConfig;
 use super::graph::Entry;
 use super::lora;
 use super::parameters::{Parameter, parameters};
+use super::{EnformerConfig, EnformerHead, EnformerHeadInput};
 use crate::ModelsError;
 
 /// Tensors of an Enformer that are trained together.
@@ -134,7 +134,11 @@ impl TrainableGroup {
             let statistic = name.rsplit_once('.').map(|(layer, _)| format!("{layer}.running_mean"));
             all.iter().any(|it| Some(&it.name) == statistic.as_ref())
         };
+        let reads_embeddings = |head: &EnformerHead| head.reads == EnformerHeadInput::Embeddings;
+        let is_read =
+            !name.starts_with("final_pointwise.") || config.output_heads.iter().any(reads_embeddings);
         parameter.trained
+            && is_read
             && match self {
                 Self::Head => name.starts_with("_heads."),
                 Self::Pointwise => name.starts_with("final_pointwise.") && !is_of_batch_norm(),

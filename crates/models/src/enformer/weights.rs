@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::EnformerConfig;
-use super::config::EnformerHead;
 use super::parameters::{Parameter, parameters};
+use super::parse::MAX_TRACKS;
+use super::{EnformerConfig, EnformerHead, EnformerHeadInput};
 use crate::checkpoint::CheckpointFile;
 use crate::{LoadReport, ModelsError};
 
@@ -25,6 +25,9 @@ const COUNTER: &str = "num_batches_tracked";
 
 /// The head of a finetuned model, beside the names of the model itself.
 const NEW_HEAD: &str = "to_tracks.0";
+
+/// The normalisation before it; what is index 0 does nothing.
+const NEW_NORM: &str = "post_embed_transform.1";
 
 /// The name of that head.
 const NEW_HEAD_NAME: &str = "tracks";
@@ -71,16 +74,25 @@ fn search(
     in_file: &BTreeSet<&str>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut names, mut missing) = (BTreeMap::new(), Vec::new());
+    let new_head = format!("{}{NEW_HEAD}.", wrapper_of(prefix));
+    let is_wrapper = in_file.iter().any(|name| name.starts_with(&new_head));
     for Parameter { name, .. } in wanted {
         let candidates = candidates(name, prefix);
         match candidates.iter().find(|candidate| in_file.contains(candidate.as_str())) {
             Some(found) => {
                 names.insert(name.clone(), found.clone());
             }
-            None => missing.push(name.clone()),
+            None => {
+                missing.push(new_name(name, prefix).filter(|_| is_wrapper).unwrap_or_else(|| name.clone()));
+            }
         }
     }
     (names, missing)
+}
+
+/// What stands before the names of the wrapper of a model.
+fn wrapper_of(prefix: &str) -> &str {
+    prefix.strip_suffix("enformer.").unwrap_or(prefix)
 }
 
 /// The names that a tensor may have in a file.
@@ -89,13 +101,16 @@ fn candidates(name: &str, prefix: &str) -> Vec<String> {
     for (own, alias) in ALIASES {
         candidates.extend(name.strip_prefix(own).map(|rest| format!("{prefix}{alias}{rest}")));
     }
-    let of_new_head = name.strip_prefix("_heads.").and_then(|rest| rest.strip_prefix(NEW_HEAD_NAME));
-    candidates.extend(
-        of_new_head
-            .and_then(|rest| rest.strip_prefix(".0"))
-            .map(|rest| format!("{}{NEW_HEAD}{rest}", prefix.strip_suffix("enformer.").unwrap_or(prefix))),
-    );
+    candidates.extend(new_name(name, prefix));
     candidates
+}
+
+/// What a wrapper calls a tensor of its head.
+fn new_name(name: &str, prefix: &str) -> Option<String> {
+    let of_head = name.strip_prefix("_heads.")?.strip_prefix(NEW_HEAD_NAME)?;
+    let names = [(".0.", NEW_HEAD), (".norm.", NEW_NORM)];
+    let (part, new) = names.into_iter().find_map(|(own, new)| Some((of_head.strip_prefix(own)?, new)))?;
+    Some(format!("{}{new}.{part}", wrapper_of(prefix)))
 }
 
 /// The model's own name of a name or an alias.
@@ -104,16 +119,29 @@ fn canonical(name: &str) -> Option<String> {
     own.or_else(|| Some(name.to_owned()))
 }
 
-/// A finetuned model's own head takes the place of the heads that the configuration names.
+/// A finetuned model's own head takes the place of the heads that the configuration names, unless it is one of them.
+///
+/// A layer as wide as the transformer reads the transformer's rows, any other the embeddings.
 pub(super) fn with_new_head(config: &EnformerConfig, file: &CheckpointFile) -> EnformerConfig {
-    let is_head = |name: &&str| {
-        let wrapper = name.strip_suffix(".weight").and_then(|name| name.strip_suffix(NEW_HEAD));
+    let is_head = |name: &str, part: &str| {
+        let wrapper = name.strip_suffix(part).and_then(|name| name.strip_suffix(NEW_HEAD));
         wrapper.is_some_and(|wrapper| PREFIXES.contains(&format!("{wrapper}enformer.").as_str()))
     };
-    let shape = file.names().find(is_head).and_then(|name| file.shape(name));
+    // A bias alone is a head whose weights are missing.
+    let name =
+        [".weight", ".bias"].into_iter().find_map(|part| file.names().find(|name| is_head(name, part)));
+    let shape = name.and_then(|name| file.shape(name));
     let mut config = config.clone();
-    if let Some(&n_tracks) = shape.and_then(<[usize]>::first) {
-        config.output_heads = vec![EnformerHead::numbered(NEW_HEAD_NAME, n_tracks)];
-    }
+    let Some(shape) = shape else { return config };
+    let described = config.output_heads.iter().find(|head| head.name == NEW_HEAD_NAME).cloned();
+    let head = described.unwrap_or_else(|| {
+        // Of another shape than a layer's it is refused when it is read.
+        let n_tracks = shape.first().map_or(1, |&n_tracks| n_tracks.min(MAX_TRACKS));
+        let head = EnformerHead::numbered(NEW_HEAD_NAME, n_tracks);
+        let reads =
+            if shape.get(1) == Some(&config.dim) { EnformerHeadInput::Transformer } else { head.reads };
+        EnformerHead { reads, ..head }
+    });
+    config.output_heads = vec![head];
     config
 }

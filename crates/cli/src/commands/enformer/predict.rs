@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use cistron::encode::{ElementType, HeadSpec, NpzWriter, Readout, Reduce, SequenceBatch};
-use cistron::models::{Enformer, LoadedModel};
+use cistron::models::{Activation, Enformer, LoadedModel};
 use cistron::plot::{LineChart, Series, line_chart};
 use cistron::{Observer, Region, Strand, TargetShards, Window};
 use clap::Args;
@@ -56,7 +56,9 @@ pub(super) fn info(args: &ModelArgs, context: &Context) -> anyhow::Result<()> {
         kept.start
     )?;
     for head in &config.output_heads {
-        writeln!(output, "head\t{} ({} tracks)", head.name, head.tracks.len())?;
+        let activation = head.activation.map_or("none", Activation::name);
+        let (name, n_tracks, reads) = (&head.name, head.tracks.len(), head.reads.name());
+        writeln!(output, "head\t{name} ({n_tracks} tracks, reads {reads}, activation {activation})")?;
     }
     writeln!(output, "width\t{}", config.dim)?;
     writeln!(output, "blocks\t{} of {} heads", config.depth, config.heads)?;

@@ -1,7 +1,7 @@
-//! The layer between the transformer and the heads.
+//! The heads, and the layer between them and the transformer.
 
-use super::super::EnformerConfig;
-use super::layers::{Layer, Norm, Weights};
+use super::super::{EnformerConfig, EnformerHead, EnformerHeadInput};
+use super::layers::{Layer, Norm, RowNorm, Weights};
 use super::part::{Body, Part};
 use crate::ModelsError;
 use crate::nn::{Activation, Pass, Tensor};
@@ -30,5 +30,43 @@ impl Body for Pointwise {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, ModelsError> {
         let x = self.layer.forward(&self.norm.gelu(x, pass)?)?;
         x.dropout(self.rate, pass)?.activate(Activation::GeluSigmoid)
+    }
+}
+
+/// A head: perhaps a normalisation, a layer and perhaps a function.
+#[derive(Debug)]
+pub(super) struct Head {
+    reads: EnformerHeadInput,
+    norm: Option<RowNorm>,
+    layer: Layer,
+    activation: Option<Activation>,
+}
+
+impl Head {
+    pub(super) fn new(head: &EnformerHead, weights: &mut Weights<'_>) -> Result<Self, ModelsError> {
+        let name = format!("_heads.{}", head.name);
+        let has_norm = head.reads == EnformerHeadInput::NormedTransformer;
+        Ok(Self {
+            reads: head.reads,
+            norm: has_norm.then(|| weights.row_norm(&format!("{name}.norm"))).transpose()?,
+            layer: weights.layer(&format!("{name}.0"))?,
+            activation: head.activation,
+        })
+    }
+
+    /// The tracks, (B, bins, tracks), of the transformer's rows and of the embeddings, for a head that reads these.
+    pub(super) fn forward(&self, rows: &Tensor, embeddings: Option<&Tensor>) -> Result<Tensor, ModelsError> {
+        let found = match &self.norm {
+            Some(norm) => self.layer.forward(&norm.forward(rows)?)?,
+            None => self.layer.forward(embeddings.filter(|_| self.reads_embeddings()).unwrap_or(rows))?,
+        };
+        match self.activation {
+            Some(activation) => found.activate(activation),
+            None => Ok(found),
+        }
+    }
+
+    pub(super) fn reads_embeddings(&self) -> bool {
+        self.reads == EnformerHeadInput::Embeddings
     }
 }

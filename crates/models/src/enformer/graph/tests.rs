@@ -3,8 +3,9 @@
 use super::super::engine::Engine;
 use super::super::parameters::Parameter;
 use super::super::tests::{drawn, sequence, small};
+use super::super::{EnformerHead, EnformerHeadInput};
 use super::*;
-use crate::nn::{Loss, composed};
+use crate::nn::{Activation, Loss, composed};
 use crate::train::{
     Batches, Dataset, Network, NetworkTrainee, Step, Stepping, Trainee, Validation, with_feed,
 };
@@ -29,10 +30,18 @@ fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
     }
 }
 
-/// Odd lengths at each stage, and both rules of the crop.
+/// Each kind of head, odd lengths at each stage, and both rules of the crop.
 fn configs() -> Vec<EnformerConfig> {
     let reference = super::super::EnformerCrop::Reference;
+    let head =
+        |name: &str, activation, reads| EnformerHead { activation, reads, ..EnformerHead::numbered(name, 2) };
+    let heads = vec![
+        head("rows", None, EnformerHeadInput::Transformer),
+        head("embeddings", Some(Activation::Sigmoid), EnformerHeadInput::Embeddings),
+        head("normed", Some(Activation::Softplus), EnformerHeadInput::NormedTransformer),
+    ];
     vec![
+        EnformerConfig { output_heads: heads, ..small(64, Some(4)) },
         small(64, Some(4)),
         small(83, Some(4)),
         small(75, None),
@@ -57,7 +66,7 @@ fn the_graph_computes_what_the_engine_does() {
                             let codes = sequence(config.input_length, i).codes().to_vec();
                             let kept = config.kept_bins(config.n_positions(codes.len()));
                             let rows = engine.attended(engine.trunk(&codes), kept);
-                            engine.tracks(&engine.embed(&rows), head, &tracks)
+                            engine.tracks(&rows, head, &tracks)
                         })
                         .collect();
                     assert_close(&found.to_f64().unwrap(), &expected, tolerance, "head");

@@ -44,10 +44,9 @@ fn small_models_predict_as_the_peer() {
             let x = Tensor::from_f64(one_hot.to_f64(), one_hot.shape(), precision, Device::Cpu).unwrap();
             let run = || {
                 let embeddings = graph.embeddings(&x, &mut Pass::Evaluation).unwrap();
-                let heads = config.output_heads.iter().enumerate();
-                let heads = heads
-                    .map(|(i, head)| (format!("head.{}", head.name), graph.tracks(&embeddings, i).unwrap()));
-                heads.chain([("embeddings".to_owned(), embeddings.clone())]).collect::<Vec<_>>()
+                let names = config.output_heads.iter().map(|head| format!("head.{}", head.name));
+                let heads = names.zip(graph.forward(&x, &mut Pass::Evaluation).unwrap());
+                heads.chain([("embeddings".to_owned(), embeddings)]).collect::<Vec<_>>()
             };
             for found in [run(), composed(run)] {
                 for (what, tensor) in &found {

@@ -91,6 +91,24 @@ fn what_is_trained_has_gradients_and_nothing_else_changes() {
 }
 
 #[test]
+fn what_no_head_reads_is_not_trained() {
+    let reads = EnformerHeadInput::NormedTransformer;
+    let heads = vec![EnformerHead { reads, ..EnformerHead::numbered("rows", 2) }];
+    let config = EnformerConfig { output_heads: heads, ..small(64, None) };
+    let trainable: Trainable = "head,pointwise,batch-norm".parse().unwrap();
+    let names = trainable.resolve(&config).unwrap();
+    let of_head = names.iter().filter(|name| name.starts_with("_heads.rows.")).count();
+    assert_eq!((of_head, names.len()), (4, 4 + 2 * (1 + 4)));
+    let graph = Graph::new(&config, &trainable, &mut source, GraphOptions::default()).unwrap();
+    let (loss, _) = learner(&graph, &config).loss(&(), &mut training_pass()).unwrap();
+    let gradients = loss.gradients().unwrap();
+    for (name, tensor) in graph.parameters().trained() {
+        let gradient = gradients.get(&tensor).unwrap().to_f64().unwrap();
+        assert!(gradient.iter().any(|value| *value != 0.0), "{name}");
+    }
+}
+
+#[test]
 fn merged_additions_are_the_same_model() {
     let config = small(64, None);
     let trainable: Trainable = "head,lora:2".parse().unwrap();
