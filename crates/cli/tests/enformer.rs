@@ -155,7 +155,7 @@ fn a_model_is_finetuned_and_the_run_is_a_model() {
     assert_eq!((trained.len(), trained[0]), (2 + 16, "trained\t_heads.tracks.0.bias"));
     assert_eq!(epochs.len(), 3, "{said}");
     assert!(epochs[0].starts_with("epoch\ttraining_loss\tvalidation_loss\tpearson\tpearson_windows\tbest"));
-    assert!(bench.ok("enformer info --model run").contains("head\ttracks (2 tracks)"));
+    assert!(bench.ok("enformer info --model run").contains("head\ttracks (2 tracks, reads embeddings"));
     let run = bench.results("run");
     let names: Vec<&str> = run.keys().map(String::as_str).collect();
     let weights = ["config.json", "last.safetensors", "model.safetensors"];
@@ -182,7 +182,13 @@ fn a_model_is_finetuned_and_the_run_is_a_model() {
         "--from-scratch --train head,pointwise,transformer,tower --loss mse --tracks heart --cosine";
     let said = bench.ok(&format!("{FINETUNE} --model model {scratch} --out-dir new"));
     assert!(said.contains("trained\tstem.0.weight\n"), "{said}");
-    assert!(bench.ok("enformer info --model new").contains("head\ttracks (1 tracks)"));
+    assert!(bench.ok("enformer info --model new").contains("head\ttracks (1 tracks, "));
+    let linear = "--loss mse --activation none --reads normed_transformer --rc-augment";
+    let said = bench.ok(&format!("{FINETUNE} --model model --train head,last:1 {linear} --out-dir linear"));
+    assert!(said.contains("trained\t_heads.tracks.norm.weight\n"), "{said}");
+    let info = bench.ok("enformer info --model linear");
+    assert!(info.contains("(2 tracks, reads normed_transformer, activation none)"), "{info}");
+    bench.ok("enformer predict --model linear --fasta two.fa --region chr2:51-52 -o linear.npz");
 }
 
 #[test]
@@ -204,6 +210,8 @@ fn what_cannot_be_finetuned_is_refused() {
         ("--train tower --cache-trunk", 2, "option cache is given, while the first layers are trained"),
         ("--rc-augment --mirror liver:lung", 2, "--mirror has \"liver:lung\", expected two of liver, heart"),
         ("--mirror liver:heart", 2, "--rc-augment"),
+        ("--activation none --loss poisson", 2, "option activation is none, with loss poisson"),
+        ("--reads letters", 2, "expected one of embeddings, transformer, normed_transformer"),
         ("--accumulate 0", 2, "option accumulate is 0, expected at least 1"),
     ] {
         let train = if more.contains("--train") { "" } else { "--train head" };

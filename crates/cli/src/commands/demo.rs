@@ -39,7 +39,7 @@ use network::Network;
 use reads::Reads;
 use report::Report;
 use syntax::Syntax;
-use track::Track;
+use track::LearnedTrack;
 use variants::Variants;
 use words::{Word, strongest_words};
 
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         names: &name_seqlets(&effects, context.seed)?,
         variants: &variants,
         network: &Network::learn(&genome, &training, &held_out, context.run())?,
-        track: &Track::learn(&genome, &training, &held_out, context.run())?,
+        learned_track: &LearnedTrack::learn(&genome, &training, &held_out, context.run())?,
         syntax: &Syntax::find(context.seed, context.run())?,
         reads: &Reads::correct(&genome, context.seed)?,
         relatives: &Relatives::learn(&args.out_dir, (context.seed, context.run()))?,

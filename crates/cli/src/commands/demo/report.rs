@@ -14,7 +14,7 @@ use super::names::Names;
 use super::network::Network;
 use super::reads::Reads;
 use super::syntax::Syntax;
-use super::track::Track;
+use super::track::LearnedTrack;
 use super::variants::Variants;
 use super::{Effects, WIDTH, Word};
 
@@ -29,7 +29,7 @@ pub(super) struct Report<'a> {
     pub(super) names: &'a Names,
     pub(super) variants: &'a Variants,
     pub(super) network: &'a Network,
-    pub(super) track: &'a Track,
+    pub(super) learned_track: &'a LearnedTrack,
     pub(super) syntax: &'a Syntax,
     pub(super) reads: &'a Reads,
     pub(super) relatives: &'a Relatives,
@@ -51,7 +51,7 @@ impl Report<'_> {
             ("The strongest positions", self.position_table()?),
             ("What variants do", self.variants.section()?),
             ("What a network reads", self.network.section()?),
-            ("A track that a long-range model learns", self.track.section()?),
+            ("A track that a long-range model learns", self.learned_track.section()?),
             ("What a black box reads", self.syntax.section()?),
             ("Reads that correct one another", self.reads.section()?),
             ("What the relatives of a protein know", self.relatives.section()?),

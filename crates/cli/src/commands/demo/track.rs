@@ -24,13 +24,13 @@ const COUNTS: [usize; 3] = [500, 100, 200];
 const SHOWN: usize = 8;
 
 /// What was observed and predicted of new windows: (windows, bins, 1).
-pub(super) struct Track {
+pub(super) struct LearnedTrack {
     observed: Array3<f32>,
     predicted: Array3<f32>,
     pearson: f64,
 }
 
-impl Track {
+impl LearnedTrack {
     pub(super) fn learn(
         genome: &Genome,
         training: &Labelled,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use cistron::genome::{DEFAULT_MAX_MEMORY, Split, open_reference};
 use cistron::models::{
-    EnformerConfig, EnformerStart, EnformerTraining, FitReport, HeadStart, ModelsError, RunFolder, Schedule,
-    TrackLoss, Trainable, Watch, finetune_enformer,
+    Activation, EnformerConfig, EnformerHeadInput, EnformerStart, EnformerTraining, FitReport, HeadStart,
+    ModelsError, RunFolder, Schedule, TrackLoss, Trainable, Watch, finetune_enformer,
 };
 use cistron::{GenomeWindows, Observer, TargetShards, Warning};
 use clap::Args;
@@ -44,6 +44,12 @@ pub(crate) struct FinetuneArgs {
     /// Go on with a head of the model, whose tracks are those of the targets [default: a new head]
     #[arg(long, value_name = "NAME")]
     head: Option<String>,
+    /// Function of a new head's numbers: softplus, or none, which --loss mse allows
+    #[arg(long, value_name = "NAME", default_value = "softplus", value_parser = ["softplus", "none"])]
+    activation: String,
+    /// What a new head reads: embeddings, transformer (rows of the last block) or normed_transformer
+    #[arg(long, value_name = "NAME", default_value = "embeddings", value_parser = input_of_heads)]
+    reads: EnformerHeadInput,
     /// poisson (counts), mse (any numbers) or poisson-multinomial (counts) [default: mse for logarithms, else poisson]
     #[arg(long, value_name = "LOSS", value_parser = parse::<TrackLoss>)]
     loss: Option<TrackLoss>,
@@ -108,6 +114,12 @@ pub(crate) struct FinetuneArgs {
 
 fn parse<T: std::str::FromStr<Err = ModelsError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: ModelsError| error.to_string())
+}
+
+fn input_of_heads(text: &str) -> Result<EnformerHeadInput, String> {
+    let found = EnformerHeadInput::ALL.into_iter().find(|input| input.name() == text);
+    let expected = EnformerHeadInput::ALL.map(EnformerHeadInput::name).join(", ");
+    found.ok_or_else(|| format!("found {text:?}, expected one of {expected}"))
 }
 
 pub(super) fn finetune(args: &FinetuneArgs, context: &Context) -> anyhow::Result<()> {
@@ -183,6 +195,8 @@ impl FinetuneArgs {
         Ok(EnformerTraining {
             trainable: self.train.clone(),
             head: self.head.clone().map_or(HeadStart::TrackMeans, HeadStart::Kept),
+            activation: (self.activation == "softplus").then_some(Activation::Softplus),
+            reads: self.reads,
             loss: self.loss.unwrap_or(by_targets),
             learning_rate: self.lr,
             warmup_steps: self.warmup,

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
-use crate::enformer::Trainable;
+use crate::enformer::{EnformerHeadInput, Trainable};
 use crate::nn::Loss;
 use crate::train::{Adam, FitOptions, Optimizer, Schedule, Stepping, Watch};
-use crate::{Device, ModelsError};
+use crate::{Activation, Device, ModelsError};
 
 /// What predicted tracks cost against observed ones, as a mean over bins and tracks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -70,8 +70,9 @@ impl std::str::FromStr for TrackLoss {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadStart {
-    /// A new head `tracks` in the place of all others, of the data's tracks: weights even in ±1/√(2 dim), biases such
-    /// that a layer without other inputs predicts the mean of each track over the training windows.
+    /// A new head `tracks` in the place of all others, of the data's tracks: weights even in ±1 over the root of the
+    /// numbers that it reads, biases such that a layer without other inputs predicts the mean of each track over the
+    /// training windows.
     #[default]
     TrackMeans,
     /// The same with biases of 0.
@@ -88,6 +89,10 @@ pub struct EnformerTraining {
     pub trainable: Trainable,
     /// The head. Default: a new one.
     pub head: HeadStart,
+    /// The function of a new head's numbers, softplus or none; losses of counts take none below 0. Default: softplus.
+    pub activation: Option<Activation>,
+    /// What a new head reads. Default: the embeddings.
+    pub reads: EnformerHeadInput,
     /// What is learned. Default: Poisson's.
     pub loss: TrackLoss,
     /// The learning rate of `AdamW` after the warm-up. Default: 1e-5.
@@ -138,6 +143,8 @@ impl Default for EnformerTraining {
         Self {
             trainable: Trainable::default(),
             head: HeadStart::default(),
+            activation: Some(Activation::Softplus),
+            reads: EnformerHeadInput::Embeddings,
             loss: TrackLoss::default(),
             learning_rate: 1e-5,
             warmup_steps: 0,
@@ -195,6 +202,18 @@ impl EnformerTraining {
         }
         if self.clip.is_some_and(|clip| !(clip > 0.0 && clip.is_finite())) {
             return refuse("clip", format!("{:?}", self.clip), "a finite number above 0");
+        }
+        match self.activation {
+            Some(Activation::Softplus) => {}
+            None if self.loss == TrackLoss::SquaredError => {}
+            None => {
+                return refuse(
+                    "activation",
+                    format!("none, with loss {}", self.loss.name()),
+                    "softplus, or loss mse",
+                );
+            }
+            Some(other) => return refuse("activation", other.name().to_owned(), "softplus or none"),
         }
         if self.cache.is_some() && self.max_shift > 0 {
             let found = format!("given with shifts of up to {} bases", self.max_shift);

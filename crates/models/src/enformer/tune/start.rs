@@ -9,7 +9,7 @@ use crate::enformer::parameters::{Parameter, parameters};
 use crate::enformer::parse::problem;
 use crate::enformer::{EnformerConfig, EnformerHead, Opened, open_folder, read_tensor};
 use crate::train::Fnv;
-use crate::{Checkpoint, LoadReport, ModelsError, Tensor, TrackWindows};
+use crate::{Activation, Checkpoint, LoadReport, ModelsError, Tensor, TrackWindows};
 
 /// What training begins with.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +66,9 @@ impl EnformerTraining {
                 return Err(problem("output_heads", found));
             }
         } else {
-            let mut head = EnformerHead::numbered(HEAD, tracks.len());
-            head.tracks = tracks.to_vec();
-            config.output_heads = vec![head];
+            let Self { activation, reads, .. } = *self;
+            config.output_heads =
+                vec![EnformerHead { activation, reads, ..EnformerHead::named(HEAD, tracks) }];
         }
         config.check()?;
         Ok(config)
@@ -108,7 +108,7 @@ impl Start {
         let new_head = match options.head {
             HeadStart::Kept(_) => None,
             HeadStart::Zero => Some(vec![0.0; training.tracks().len()]),
-            HeadStart::TrackMeans => Some(mean_biases(training)?),
+            HeadStart::TrackMeans => Some(mean_biases(training, options.activation)?),
         };
         Ok(Self { config, loaded, file, new_head, seed })
     }
@@ -162,8 +162,8 @@ fn is_of_head(parameter: &Parameter) -> bool {
 /// The smallest mean that a head begins with: softplus is never 0.
 const LEAST_MEAN: f64 = 1e-3;
 
-/// Biases from which softplus makes the mean of each track.
-fn mean_biases(training: &dyn TrackWindows) -> Result<Vec<f32>, ModelsError> {
+/// Biases of which a function, softplus or none, makes the mean of each track.
+fn mean_biases(training: &dyn TrackWindows, activation: Option<Activation>) -> Result<Vec<f32>, ModelsError> {
     let n_tracks = training.tracks().len().max(1);
     let mut values = vec![0.0; training.bins() * n_tracks];
     let mut sums = vec![0.0; n_tracks];
@@ -177,7 +177,11 @@ fn mean_biases(training: &dyn TrackWindows) -> Result<Vec<f32>, ModelsError> {
     // ln(eᵐ - 1), which for large m is m.
     let inverse = |mean: f64| mean + (-(-mean).exp()).ln_1p();
     // Numbers that the loss does not take are refused where they are learned from.
-    let bias = |sum: f64| if sum.is_finite() { inverse((sum / n).max(LEAST_MEAN)) as f32 } else { 0.0 };
+    let bias = |sum: f64| match activation {
+        _ if !sum.is_finite() => 0.0,
+        None => (sum / n) as f32,
+        Some(_) => inverse((sum / n).max(LEAST_MEAN)) as f32,
+    };
     Ok(sums.into_iter().map(bias).collect())
 }
 
@@ -199,7 +203,13 @@ mod tests {
         });
         let windows =
             TracksInMemory::new(letters, numbers, ["a", "b", "c", "d"].map(String::from).to_vec()).unwrap();
-        for (bias, mean) in mean_biases(&windows).unwrap().into_iter().zip(means) {
+        let plain = mean_biases(&windows, None).unwrap();
+        assert!(
+            plain.iter().zip(means).all(|(bias, mean)| (f64::from(*bias) - mean).abs() < 1e-6),
+            "{plain:?}"
+        );
+        let softplus = Some(Activation::Softplus);
+        for (bias, mean) in mean_biases(&windows, softplus).unwrap().into_iter().zip(means) {
             let softplus = f64::from(bias).exp().ln_1p();
             let softplus = if softplus.is_finite() { softplus } else { f64::from(bias) };
             assert!((softplus - mean.max(LEAST_MEAN)).abs() < 1e-6 * (1.0 + mean), "{bias} {mean}");
