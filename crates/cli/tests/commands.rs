@@ -262,7 +262,11 @@ fn the_demo_finds_what_it_planted() {
     let (rest, family) = report.split_at(report.find("What the relatives of a protein know").unwrap());
     let (models, reads) = rest.split_at(rest.find("Reads that correct one another").unwrap());
     let (models, syntax) = models.split_at(models.find("What a black box reads").unwrap());
+    let (models, track) = models.split_at(models.find("A track that a long-range model learns").unwrap());
     the_network_found_both_words(&models[models.find("What a network reads").unwrap()..]);
+    let pearson = track.split("(Pearson) by ").nth(1).unwrap().split(".</p>").next().unwrap();
+    assert!(pearson.trim().parse::<f64>().unwrap() > 0.8, "{pearson}");
+    assert_eq!(track.matches("<svg ").count(), 1);
     let n = |row: &str| -> usize {
         let start = syntax.find(row).unwrap() + row.len();
         syntax[start..].split(['<', ' ']).next().unwrap().parse().unwrap()
