@@ -162,17 +162,24 @@ impl<T: Real + Default> Spans<'_, T> {
         Ok(())
     }
 
-    /// The changes at a position of the mutants whose spans hold it, which lie side by side.
+    /// The changes at a position of the mutants whose spans hold it, which lie side by side. The spans of some end
+    /// before their last place, where nothing changes: such mutants come first and are left out.
     fn gather(&self, position: usize, seen: &mut Vec<T>) -> Range<usize> {
         let position = position as isize;
-        let first = self.starts.partition_point(|start| start + self.width as isize <= position);
+        let mut first = self.starts.partition_point(|start| start + self.width as isize <= position);
         let end = self.starts.partition_point(|start| *start <= position);
         seen.clear();
+        seen.reserve_exact(end.saturating_sub(first) * self.channels);
         let mut before = 0;
         for tile in self.tiles {
             for mutant in first.max(before)..end.min(before + tile.n()) {
                 let place = (position - self.starts[mutant]) as usize;
-                seen.extend_from_slice(tile.row(place, mutant - before));
+                let row = tile.row(place, mutant - before);
+                if seen.is_empty() && row.iter().all(|x| *x == T::zero()) {
+                    first = mutant + 1;
+                } else {
+                    seen.extend_from_slice(row);
+                }
             }
             before += tile.n();
         }
