@@ -61,7 +61,11 @@ impl<'a, R: Reference + ?Sized> GenomeWindows<'a, R> {
                 return Err(GenomeError::Request(problem));
             }
         }
-        let set = if part == Split::Train { "training" } else { "validation" };
+        let set = match part {
+            Split::Train => "training",
+            Split::Valid => "validation",
+            Split::Test => "test",
+        };
         Ok(Self { reference, shards, set, rows, input_length, first_bin, tracks, places })
     }
 

@@ -161,7 +161,12 @@ fn model_type(folder: &Path, expected: &[&'static str]) -> Result<&'static str, 
 
 /// Writes the `config.json` of a folder, complete or not at all.
 pub(crate) fn write_config(folder: &Path, text: &str) -> Result<(), ModelsError> {
-    let path = folder.join("config.json");
+    write_text(folder, "config.json", text)
+}
+
+/// Writes a file of a folder, complete or not at all.
+pub(crate) fn write_text(folder: &Path, name: &str, text: &str) -> Result<(), ModelsError> {
+    let path = folder.join(name);
     let write = || {
         let mut file = AtomicFile::create(&path)?;
         file.write_all(text.as_bytes())?;

@@ -1,8 +1,6 @@
 use std::fmt::Write as _;
-use std::fs;
-use std::io::Write as _;
 
-use cistron_core::{AtomicFile, Run};
+use cistron_core::Run;
 
 use super::rows::{Examples, Rows};
 use super::start::Start;
@@ -10,6 +8,7 @@ use super::{EnformerTraining, TrackLoss};
 use crate::enformer::EnformerConfig;
 use crate::enformer::graph::Graph;
 use crate::enformer::parse::problem;
+use crate::load::write_text;
 use crate::nn::{Parameters, Pass, Tensor};
 use crate::train::{Fnv, Network, RunFolder, Step, StepReport, Trainee, Validation};
 use crate::{Checkpoint, ModelsError, TrackCorrelations, TrackWindows};
@@ -60,27 +59,16 @@ impl Learner<'_> {
         for (track, (pooled, by_window)) in tracks.iter().zip(pairs) {
             let _ = writeln!(text, "{track}\t{pooled}\t{by_window}");
         }
-        write(folder, &format!("tracks-{epoch}.tsv"), &text)?;
+        write_text(folder.path(), &format!("tracks-{epoch}.tsv"), &text)?;
         let mut text = "tensor\tshape\n".to_owned();
         for name in self.trained {
             let tensor = self.graph.parameters().get(name);
             let shape = tensor.map(|tensor| format!("{:?}", tensor.shape())).unwrap_or_default();
             let _ = writeln!(text, "{name}\t{shape}");
         }
-        write(folder, "trained.tsv", &text)?;
+        write_text(folder.path(), "trained.tsv", &text)?;
         self.config.write(folder.path())
     }
-}
-
-fn write(folder: &RunFolder, name: &str, text: &str) -> Result<(), ModelsError> {
-    let path = folder.path().join(name);
-    let write = || {
-        fs::create_dir_all(folder.path())?;
-        let mut file = AtomicFile::create(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.commit()
-    };
-    write().map_err(ModelsError::io(&path))
 }
 
 impl Network for Learner<'_> {
