@@ -14,8 +14,10 @@ fn wide_config(number: u64) -> ConvNetConfig {
     let mut layers = Vec::new();
     for index in 0..3 {
         let kernel = 1 + below(&mut stream, 20);
-        let (padding, outputs) =
-            (below(&mut stream, 10).max(kernel.saturating_sub(length)), 20 + below(&mut stream, 20));
+        let (padding, outputs) = (
+            below(&mut stream, 10).max(kernel.saturating_sub(length)),
+            20 * (1 + index) + below(&mut stream, 20),
+        );
         let name = format!("conv{index}");
         let (inputs, bias) = (channels, true);
         layers.push(ConvNetLayer::Conv1d {
@@ -43,7 +45,9 @@ fn wide_config(number: u64) -> ConvNetConfig {
         ConvNetLayer::Flatten { order },
         linear("fc1", length * channels, 300),
         ConvNetLayer::Activation(Activation::Relu),
-        linear("fc2", 300, 3),
+        linear("fc2", 300, 70),
+        ConvNetLayer::Activation(Activation::Relu),
+        linear("fc3", 70, 3),
     ]);
     let tracks = ["a", "b", "c"].map(String::from).to_vec();
     let head = ConvNetHead {
@@ -172,7 +176,7 @@ proptest! {
             let found = pool.install(|| differences(&*pass, &mutants, pass.prediction().dim()));
             prop_assert_eq!(bits(&found), bits(&whole), "{} threads", threads);
         }
-        for size in [1, 3, 8, 21] {
+        for size in [1, 3, 8, 21, 50] {
             let of_part = |part| differences(&*pass, part, pass.prediction().dim());
             let parts: Vec<_> = mutants.chunks(size).map(of_part).collect();
             let views: Vec<_> = parts.iter().map(|part| part.view()).collect();

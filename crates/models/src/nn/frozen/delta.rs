@@ -9,6 +9,7 @@
 //! neighbours too; Schreiber et al., Yuzu, doi:10.1101/2021.08.21.457183, carry changes, mixed and unmixed
 //! approximately. Here they are carried one by one, and a convolution is a short product of polynomials.
 
+mod active;
 mod bilinear;
 mod changes;
 mod conv;
@@ -142,6 +143,7 @@ impl<T: Real + Default> DeltaPass<'_, T> {
             }
             _ => (Changes::gathered(&tiles, first, kept_together)?, rest),
         };
+        drop(tiles);
         let kept = kept_together.get(together.len() - rest.len()..).unwrap_or(&[]);
         changes.through(rest, kept, &mut Scratch::default())?;
         Ok(changes.into_values())

@@ -2,14 +2,15 @@ use std::ops::Range;
 
 use candle_core::bail;
 use faer::prelude::ReborrowMut;
-use faer::{Accum, MatMut, MatRef};
+use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
 use super::super::FrozenLayer;
+use super::active::Active;
 use super::changes::Changes;
 use super::reference::Kept;
 use crate::nn::Real;
-use crate::nn::matrix::{matrix, matrix_mut, steady_block_product, strided};
+use crate::nn::matrix::{matrix_mut, strided};
 use crate::nn::tensor::{RawResult, Tensor, with_values};
 
 /// The outputs that one thread works on at a time.
@@ -124,6 +125,16 @@ impl<'a, T: Real> Weights<'a, T> {
     }
 }
 
+/// What changes at a position.
+#[derive(Default)]
+struct Seen<T> {
+    mutants: Range<usize>,
+    /// The channels that change in one of them.
+    active: Active,
+    /// (mutants, these channels).
+    changes: Vec<T>,
+}
+
 /// The spans of many tiles, in the order of their starts.
 struct Spans<'a, T> {
     tiles: &'a [Changes<T>],
@@ -138,23 +149,23 @@ impl<T: Real + Default> Spans<'_, T> {
         let place = |position: isize| position.clamp(0, weights.rows as isize) as usize;
         let first = place(self.starts.first().copied().unwrap_or(0));
         let end = place(self.starts.last().map_or(0, |start| start + self.width as isize));
-        let mut seen: Vec<(Range<usize>, Vec<T>)> = Vec::new();
-        seen.resize_with(POSITIONS, Default::default);
+        let (outputs, mut seen) = (out.ncols(), Vec::new());
         for block in (first..end).step_by(POSITIONS) {
             let block = block..(block + POSITIONS).min(end);
-            for (position, (mutants, seen)) in block.clone().zip(&mut seen) {
-                *mutants = self.gather(position, seen);
+            seen.resize_with(block.len(), Seen::default);
+            for (position, seen) in block.clone().zip(&mut seen) {
+                self.gather(position, outputs, seen);
             }
             let parts = out.rb_mut().par_col_chunks_mut(OUTPUTS).enumerate();
-            parts.try_for_each_init(Vec::new, |packed, (part, mut out)| {
+            parts.try_for_each_init(<(Vec<T>, Vec<T>)>::default, |(packed, chosen), (part, mut out)| {
                 let weights = weights.of(part * OUTPUTS..part * OUTPUTS + out.ncols());
                 if weights.by_channel {
                     weights.lay_out(&block, packed);
                 }
-                for (position, (mutants, seen)) in block.clone().zip(&seen) {
+                for (position, seen) in block.clone().zip(&seen) {
                     let weights = weights.at(position, packed, &block)?;
-                    let out = out.rb_mut().subrows_mut(mutants.start, mutants.len());
-                    steady_block_product(matrix(seen, self.channels)?, weights.transpose(), Accum::Add, out);
+                    let out = out.rb_mut().subrows_mut(seen.mutants.start, seen.mutants.len());
+                    seen.active.product(&seen.changes, weights, chosen, out)?;
                 }
                 Ok::<(), candle_core::Error>(())
             })?;
@@ -164,25 +175,28 @@ impl<T: Real + Default> Spans<'_, T> {
 
     /// The changes at a position of the mutants whose spans hold it, which lie side by side. The spans of some end
     /// before their last place, where nothing changes: such mutants come first and are left out.
-    fn gather(&self, position: usize, seen: &mut Vec<T>) -> Range<usize> {
+    fn gather(&self, position: usize, outputs: usize, seen: &mut Seen<T>) {
         let position = position as isize;
-        let mut first = self.starts.partition_point(|start| start + self.width as isize <= position);
+        let first = self.starts.partition_point(|start| start + self.width as isize <= position);
         let end = self.starts.partition_point(|start| *start <= position);
-        seen.clear();
-        seen.reserve_exact(end.saturating_sub(first) * self.channels);
+        let still = |row: &&[T]| row.iter().all(|x| *x == T::zero());
+        let first = first + self.rows(position, first..end).take_while(still).count();
+        seen.mutants = first..end.max(first);
+        let rows = || self.rows(position, seen.mutants.clone());
+        seen.active = Active::of(rows(), seen.mutants.len(), [self.channels, outputs]);
+        seen.changes.clear();
+        seen.changes.reserve_exact(seen.mutants.len() * seen.active.n());
+        rows().for_each(|row| seen.active.choose(row, &mut seen.changes));
+    }
+
+    /// The changes of mutants at a position of their spans.
+    fn rows(&self, position: isize, mutants: Range<usize>) -> impl Iterator<Item = &[T]> {
         let mut before = 0;
-        for tile in self.tiles {
-            for mutant in first.max(before)..end.min(before + tile.n()) {
-                let place = (position - self.starts[mutant]) as usize;
-                let row = tile.row(place, mutant - before);
-                if seen.is_empty() && row.iter().all(|x| *x == T::zero()) {
-                    first = mutant + 1;
-                } else {
-                    seen.extend_from_slice(row);
-                }
-            }
+        self.tiles.iter().flat_map(move |tile| {
+            let of_tile = mutants.start.max(before)..mutants.end.min(before + tile.n());
+            let first = before;
             before += tile.n();
-        }
-        first..end.max(first)
+            of_tile.map(move |mutant| tile.row((position - self.starts[mutant]) as usize, mutant - first))
+        })
     }
 }
