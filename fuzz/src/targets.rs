@@ -8,6 +8,7 @@ mod families;
 mod genome;
 mod motifs;
 mod scan;
+mod windows;
 
 use crate::corpus::files;
 
@@ -31,9 +32,9 @@ const fn target(name: &'static str, corpus: fn() -> Vec<Vec<u8>>, check: fn(&[u8
 }
 
 #[cfg(feature = "checkpoint")]
-const N_TARGETS: usize = 23;
+const N_TARGETS: usize = 25;
 #[cfg(not(feature = "checkpoint"))]
-const N_TARGETS: usize = 22;
+const N_TARGETS: usize = 23;
 
 /// Everything that is fuzzed.
 pub const TARGETS: [Target; N_TARGETS] = [
@@ -56,11 +57,14 @@ pub const TARGETS: [Target; N_TARGETS] = [
     target("sizes", || files("fai"), genome::sizes),
     target("npy", arrays::npy_corpus, arrays::npy),
     target("npz", arrays::npz_corpus, arrays::npz),
+    target("targets", windows::corpus, windows::check),
     target("alignment", || files("alignment"), families::alignment),
     target("structure", || files("structure"), families::structure),
     target("plmc", || files("plmc"), families::plmc),
     #[cfg(feature = "checkpoint")]
     target("checkpoint", || files("checkpoint"), checkpoint::check),
+    #[cfg(feature = "checkpoint")]
+    target("contexts", checkpoint::contexts_corpus, checkpoint::contexts),
 ];
 
 #[cfg(test)]

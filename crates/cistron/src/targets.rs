@@ -69,6 +69,9 @@ impl TargetShards {
             number.ok_or_else(|| refuse(format!("`{key}` is {found}, expected a whole number above 0")))
         };
         let (bins, bin_size) = (number("bins")?, number("bin_size")?);
+        if bins.checked_mul(bin_size).is_none_or(|width| u32::try_from(width).is_err()) {
+            return Err(refuse(format!("{bins} bins of {bin_size} bases are longer than any contig")));
+        }
         let names = described.get("tracks").unwrap_or(&Value::Null);
         let tracks = names.as_array().filter(|names| !names.is_empty()).and_then(|names| {
             names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()

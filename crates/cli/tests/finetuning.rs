@@ -129,4 +129,27 @@ fn a_track_is_learned_and_variants_that_break_its_sites_stand_out() {
     let numbers = &compared["columns"][column];
     assert!(numbers["n_first"].as_u64() > Some(30) && numbers["n_second"].as_u64() > Some(20), "{numbers}");
     assert!(numbers["auc"].as_f64() > Some(0.95), "{numbers}");
+
+    // The same track by a context, and what its head says of contexts that it has not seen.
+    bench.write("cells.tsv", "track\tx\ty\nother\t0.1\t1\nap1\t1\t0.5\nap1\t0.5\t0.5\n");
+    bench.write("seen.tsv", "track\tx\ty\nap1\t1\t0.5\n");
+    bench.write("unseen.tsv", "track\tx\ty\nap1\t1\t0.5\nless\t0.2\t0.1\n");
+    let finetune = |more: &str| {
+        format!(
+            "enformer finetune --model run --targets targets --fasta made.fa --train head --lr 1e-3 --epochs 2 {more}"
+        )
+    };
+    for (run, contexts) in
+        [("vectors", "seen.tsv"), ("attention", "cells.tsv --context-heads 2 --context-head-width 4")]
+    {
+        bench.ok(&finetune(&format!("--out-dir {run} --contexts {contexts}")));
+        bench.ok(&format!("enformer contexts --model {run} --contexts unseen.tsv --out-dir {run}-more"));
+        bench.ok(&format!(
+            "effect variants --model {run}-more --fasta made.fa --vcf variants.vcf --width 128 -o {run}.tsv"
+        ));
+        let header = bench.read(&format!("{run}.tsv")).lines().next().unwrap().to_owned();
+        assert!(header.contains("diff_ap1") && header.contains("diff_less"), "{header}");
+    }
+    let of_two_rows = finetune("--out-dir refused --contexts cells.tsv");
+    bench.refuses(&of_two_rows, 1, "found 2 tokens, masked or not, expected a vector");
 }

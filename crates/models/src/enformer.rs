@@ -30,7 +30,10 @@ mod tune;
 mod weights;
 
 pub use basis::relative_position_basis;
-pub use config::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
+pub use config::{
+    EnformerConfig, EnformerContextAttention, EnformerContextLayer, EnformerCrop, EnformerHead,
+    EnformerHeadInput, GammaNorm,
+};
 pub use contexts::{EnformerContextHead, EnformerContexts};
 pub use trainable::{Trainable, TrainableGroup};
 pub use tune::{EnformerStart, EnformerTraining, HeadStart, TrackLoss, TrainedEnformer, finetune_enformer};

@@ -31,9 +31,10 @@ pub use convnet::{
 pub use denoiser::{Denoiser, DenoiserKind, DenoiserTraining, TrainedDenoiser, train_denoiser};
 pub use device::Device;
 pub use enformer::{
-    Enformer, EnformerConfig, EnformerContextHead, EnformerContexts, EnformerCrop, EnformerHead,
-    EnformerHeadInput, EnformerStart, EnformerTraining, GammaNorm, HeadStart, TrackLoss, Trainable,
-    TrainableGroup, TrainedEnformer, finetune_enformer, relative_position_basis,
+    Enformer, EnformerConfig, EnformerContextAttention, EnformerContextHead, EnformerContextLayer,
+    EnformerContexts, EnformerCrop, EnformerHead, EnformerHeadInput, EnformerStart, EnformerTraining,
+    GammaNorm, HeadStart, TrackLoss, Trainable, TrainableGroup, TrainedEnformer, finetune_enformer,
+    relative_position_basis,
 };
 pub use error::ModelsError;
 pub use load::{LoadedModel, ModelInfo, load_model};

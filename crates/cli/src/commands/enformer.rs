@@ -1,10 +1,11 @@
-//! `cistron enformer`: finetune, info, predict, targets.
+//! `cistron enformer`: contexts, finetune, info, predict, targets.
 
 use clap::Subcommand;
 
 use crate::context::Context;
 use crate::input::ModelArgs;
 
+mod contexts;
 mod finetune;
 mod predict;
 mod staging;
@@ -33,6 +34,11 @@ pub(crate) enum Command {
         --train head,pointwise,last:2 --cache-trunk --out-dir run"
     )]
     Finetune(Box<finetune::FinetuneArgs>),
+    /// A model whose head reads contexts once more, with other contexts as its tracks
+    #[command(
+        after_help = "Example: cistron enformer contexts --model run --contexts unseen-cells.tsv --out-dir unseen"
+    )]
+    Contexts(contexts::ContextsArgs),
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -41,5 +47,6 @@ pub(crate) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Predict(args) => predict::predict(args, context),
         Command::Targets(args) => targets::targets(args, context),
         Command::Finetune(args) => finetune::finetune(args, context),
+        Command::Contexts(args) => contexts::contexts(args, context),
     }
 }

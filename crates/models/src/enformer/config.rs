@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::{Activation, ModelsError};
 
 use super::parse::problem;
@@ -9,7 +11,7 @@ use super::parse::problem;
 /// A file may leave out any key; keys that this version does not know are ignored. Ours alone are `input_length`,
 /// `gamma_norm`, `crop`, and what a head has beside a number: `output_heads` pairs a head with the number of its
 /// tracks, a list of their names, or an object of `tracks` (either), `activation` (`softplus`, `none`, or another
-/// [`Activation`]) and `reads` ([`EnformerHeadInput`]).
+/// [`Activation`]), `reads` ([`EnformerHeadInput`]) and `contexts` ([`EnformerContextLayer`]).
 ///
 /// ```
 /// use cistron_models::EnformerConfig;
@@ -74,6 +76,87 @@ pub struct EnformerHead {
     pub activation: Option<Activation>,
     /// What the layer reads. Default: [`EnformerHeadInput::Embeddings`].
     pub reads: EnformerHeadInput,
+    /// How tracks come from contexts of theirs, which the weights hold. Default: they do not, each has a row of the
+    /// layer.
+    pub contexts: Option<EnformerContextLayer>,
+}
+
+/// How the tracks of an [`EnformerHead`] come from contexts: of each track one or more vectors, such as embeddings of
+/// a cell type or a protein, so that the layer also knows tracks that it was not trained with.
+///
+/// ```
+/// use cistron_models::{EnformerConfig, EnformerContextLayer};
+///
+/// let text = r#"{"output_heads": {"cells": {"tracks": ["liver", "heart"], "contexts": {"width": 128}}}}"#;
+/// let head = &EnformerConfig::from_json(text)?.output_heads[0];
+/// assert_eq!(head.contexts, Some(EnformerContextLayer { width: 128, tokens: 1, attention: None }));
+/// # Ok::<(), cistron_models::ModelsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "the fields of a file, made by hand too")]
+pub struct EnformerContextLayer {
+    /// The numbers of a vector.
+    pub width: usize,
+    /// The most vectors that a track has. Default: 1.
+    #[serde(default = "one")]
+    pub tokens: usize,
+    /// Embeddings attend to a track's vectors and to a learned one that stands for none; without, a track has one
+    /// vector, of which the layer's weights and bias are made. Default: without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<EnformerContextAttention>,
+}
+
+/// The attention of an [`EnformerContextLayer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "the fields of a file, made by hand too")]
+pub struct EnformerContextAttention {
+    /// How many heads it has. Default: 8.
+    pub heads: usize,
+    /// The width of the keys, queries and values of a head. Default: 64.
+    pub head_width: usize,
+}
+
+impl Default for EnformerContextAttention {
+    fn default() -> Self {
+        Self { heads: 8, head_width: 64 }
+    }
+}
+
+const fn one() -> usize {
+    1
+}
+
+/// More numbers in all than the heads of an attention have.
+const MAX_INNER: usize = 1 << 20;
+
+impl EnformerContextLayer {
+    fn check(self, reads: EnformerHeadInput, place: &str) -> Result<(), ModelsError> {
+        let EnformerContextLayer { width, tokens, attention } = self;
+        let refuse = |key: &str, found: String| Err(problem(format!("{place}.{key}"), found));
+        if reads != EnformerHeadInput::Embeddings {
+            return refuse("reads", format!("found {} with contexts, expected embeddings", reads.name()));
+        }
+        for (key, value) in [("width", width), ("tokens", tokens)] {
+            if value == 0 {
+                return refuse(&format!("contexts.{key}"), "found 0, expected at least 1".to_owned());
+            }
+        }
+        match attention {
+            None if tokens > 1 => {
+                let found = format!("found {tokens} without attention, expected 1");
+                refuse("contexts.tokens", found)
+            }
+            Some(EnformerContextAttention { heads, head_width })
+                if !heads.checked_mul(head_width).is_some_and(|inner| (1..=MAX_INNER).contains(&inner)) =>
+            {
+                let found = format!("found {heads} heads of {head_width}, expected 1 to {MAX_INNER} numbers");
+                refuse("contexts.attention", found)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl EnformerHead {
@@ -89,6 +172,7 @@ impl EnformerHead {
             tracks: tracks.into_iter().map(Into::into).collect(),
             activation: Some(Activation::Softplus),
             reads: EnformerHeadInput::Embeddings,
+            contexts: None,
         }
     }
 }
@@ -311,6 +395,9 @@ impl EnformerConfig {
             }
             if self.output_heads.iter().take(i).any(|other| other.name == head.name) {
                 return Err(problem(place, "found twice, expected once"));
+            }
+            if let Some(contexts) = head.contexts {
+                contexts.check(head.reads, &place)?;
             }
         }
         for (key, rate) in [

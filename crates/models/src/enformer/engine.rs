@@ -9,7 +9,7 @@ use super::layers::{Dense, LayerNorm, Scaling};
 use super::parameters::{Parameter, parameters};
 use super::tower::{Stage, Tower};
 use super::transformer::{Block, Transformer};
-use super::{EnformerConfig, EnformerHead, EnformerHeadInput};
+use super::{EnformerConfig, EnformerContextLayer, EnformerHead, EnformerHeadInput};
 use crate::ModelsError;
 use crate::nn::Real;
 
@@ -145,6 +145,9 @@ impl Builder<'_> {
 
     fn head<T: Real>(&mut self, head: &EnformerHead) -> Result<Output<T>, ModelsError> {
         let name = format!("_heads.{}", head.name);
+        if let Some(layer) = head.contexts {
+            return self.contexts(&format!("{name}."), head, layer);
+        }
         let has_norm = head.reads == EnformerHeadInput::NormedTransformer;
         Ok(Output::Head(Head {
             reads: head.reads,
@@ -152,6 +155,18 @@ impl Builder<'_> {
             layer: self.dense(&format!("{name}.0"))?,
             activation: head.activation,
         }))
+    }
+
+    fn contexts<T: Real>(
+        &mut self,
+        prefix: &str,
+        head: &EnformerHead,
+        layer: EnformerContextLayer,
+    ) -> Result<Output<T>, ModelsError> {
+        let own = |name: &String| name.strip_prefix(prefix).map(|own| (own.to_owned(), name.clone()));
+        let names: Vec<(String, String)> = self.wanted.keys().filter_map(own).collect();
+        let values = names.into_iter().map(|(own, name)| Ok((own, self.single(&name)?)));
+        super::contexts::output(head, layer, &values.collect::<Result<_, ModelsError>>()?)
     }
 
     fn stem<T: Real>(&mut self) -> Result<Stage<T>, ModelsError> {

@@ -17,6 +17,7 @@ use crate::nn::{Parameters, Pass, Precision, Tensor};
 use crate::{Checkpoint, Device, ModelsError};
 
 mod attention;
+mod contexts;
 mod head;
 mod layers;
 mod part;
@@ -143,7 +144,7 @@ impl Graph {
         let blocks = (first_block..config.depth).map(|i| Block::part(i, config, &basis, &mut weights));
         let blocks = blocks.collect::<Result<_, ModelsError>>()?;
         let pointwise = Pointwise::part(config, &mut weights)?;
-        let heads = config.output_heads.iter().map(|head| Head::new(head, &mut weights));
+        let heads = config.output_heads.iter().map(|head| Head::new(head, &mut weights, options));
         let heads = heads.collect::<Result<_, ModelsError>>()?;
         let additions = weights.into_additions();
         let config = config.clone();

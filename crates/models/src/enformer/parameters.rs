@@ -2,7 +2,7 @@
 
 use cistron_core::Seed;
 
-use super::{EnformerConfig, EnformerHeadInput};
+use super::{EnformerConfig, EnformerContextAttention, EnformerContextLayer, EnformerHeadInput};
 use crate::ModelsError;
 use crate::train::Initializer;
 
@@ -66,10 +66,57 @@ pub(super) fn parameters(config: &EnformerConfig) -> Vec<Parameter> {
             list.scaling(&format!("_heads.{}.norm", head.name), dim);
         }
         let width = config.read_width(head.reads);
-        list.layer(&format!("_heads.{}.0", head.name), &[head.tracks.len(), width]);
+        match head.contexts {
+            Some(layer) => {
+                list.0.extend(of_contexts(&format!("_heads.{}.", head.name), layer, head.tracks.len(), width))
+            }
+            None => list.layer(&format!("_heads.{}.0", head.name), &[head.tracks.len(), width]),
+        }
     }
     list.0
 }
+
+/// The tensors of a head of contexts, for embeddings of a width: those of the package's wrappers, and the contexts
+/// themselves.
+pub(super) fn of_contexts(
+    prefix: &str,
+    layer: EnformerContextLayer,
+    n_tracks: usize,
+    embeddings: usize,
+) -> Vec<Parameter> {
+    let mut list = List(Vec::new());
+    let EnformerContextLayer { width, tokens, attention } = layer;
+    let name = |part: &str| format!("{prefix}{part}");
+    let normal = |deviation| Initializer::Normal { deviation };
+    match attention {
+        None => {
+            // Of a vector of numbers around 1 this makes a row as another layer's begins.
+            let deviation = (3.0 * (embeddings * width) as f64).powf(-0.5);
+            list.rule(name("to_context_weights"), &[width, embeddings], normal(deviation));
+            list.rule(name("to_context_bias"), &[width], Initializer::Zeros);
+        }
+        Some(EnformerContextAttention { heads, head_width }) => {
+            let inner = heads * head_width;
+            list.scaling(&name("query_norm"), embeddings);
+            list.scaling(&name("key_values_norm"), width);
+            list.rule(name("null_key"), &[inner], normal(1.0));
+            list.rule(name("null_value"), &[inner], normal(1.0));
+            list.rule(name("to_queries.weight"), &[inner, embeddings], Initializer::layer_weight());
+            list.rule(name("to_key_values.weight"), &[2 * inner, width], Initializer::layer_weight());
+            list.layer(&name("to_out"), &[embeddings, inner]);
+            list.layer(&name("to_pred.0"), &[1, embeddings]);
+        }
+    }
+    list.push(name(CONTEXTS), &[n_tracks, tokens, width], false, Start::Rule(normal(1.0)));
+    if attention.is_some() {
+        list.push(name(MASK), &[n_tracks, tokens], false, Start::Rule(Initializer::Ones));
+    }
+    list.0
+}
+
+/// The vectors of a head's tracks, (tracks, tokens, numbers), and, for attention, 1 or 0 for those that count or do not.
+pub(super) const CONTEXTS: &str = "contexts";
+pub(super) const MASK: &str = "contexts_mask";
 
 struct List(Vec<Parameter>);
 

@@ -1,9 +1,10 @@
 //! Reading and writing a configuration: every problem is named with its key.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{EnformerConfig, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
+use super::{EnformerConfig, EnformerContextLayer, EnformerCrop, EnformerHead, EnformerHeadInput, GammaNorm};
 use crate::{Activation, ModelsError};
 
 const MODEL_TYPE: &str = "enformer";
@@ -12,7 +13,7 @@ const MODEL_TYPE: &str = "enformer";
 const NO_FUNCTION: &str = "none";
 
 /// What a head may say.
-const HEAD_KEYS: [&str; 3] = ["tracks", "activation", "reads"];
+const HEAD_KEYS: [&str; 4] = ["tracks", "activation", "reads", "contexts"];
 
 /// The name of the weights that were converted from the published ones.
 const OFFICIAL: &str = "EleutherAI/enformer-official-rough";
@@ -59,11 +60,15 @@ impl EnformerConfig {
 fn head_value(head: &EnformerHead) -> Value {
     let numbered = EnformerHead::numbered(&head.name, head.tracks.len());
     let tracks = if head.tracks == numbered.tracks { json!(head.tracks.len()) } else { json!(head.tracks) };
-    if (head.activation, head.reads) == (numbered.activation, numbered.reads) {
+    if head.contexts.is_none() && (head.activation, head.reads) == (numbered.activation, numbered.reads) {
         return tracks;
     }
     let activation = head.activation.map_or(NO_FUNCTION, Activation::name);
-    json!({"tracks": tracks, "activation": activation, "reads": head.reads.name()})
+    let mut value = json!({"tracks": tracks, "activation": activation, "reads": head.reads.name()});
+    if let Some(contexts) = head.contexts {
+        value["contexts"] = json!(contexts);
+    }
+    value
 }
 
 pub(super) fn problem(place: impl Into<String>, problem: impl Into<String>) -> ModelsError {
@@ -149,6 +154,10 @@ fn head(name: &str, value: &Value) -> Result<EnformerHead, ModelsError> {
     if let Some(name) = self::name(keys, "reads")? {
         let all = EnformerHeadInput::ALL;
         head.reads = choose(&format!("{place}.reads"), name, all, EnformerHeadInput::name)?;
+    }
+    if let Some(contexts) = keys.get("contexts") {
+        let wrong = |error| problem(format!("{place}.contexts"), format!("found {contexts}: {error}"));
+        head.contexts = Some(EnformerContextLayer::deserialize(contexts).map_err(wrong)?);
     }
     Ok(head)
 }

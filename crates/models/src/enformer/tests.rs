@@ -31,6 +31,11 @@ fn model(config: &EnformerConfig, precision: Precision, seed: u64) -> Enformer {
 
 /// What a parameter begins as, but what would begin as zeros.
 pub(super) fn drawn(parameter: &parameters::Parameter, seed: Seed) -> Result<Vec<f32>, ModelsError> {
+    if parameter.name.ends_with("contexts_mask") {
+        // Every third token does not count.
+        let n: usize = parameter.shape.iter().product();
+        return Ok((0..n).map(|i| if i % 3 == 1 { 0.0 } else { 1.0 }).collect());
+    }
     let rule = match &parameter.name {
         name if name.contains("to_out") => Initializer::Uniform { bound: 0.3 },
         name if name.ends_with("running_mean") => Initializer::Uniform { bound: 0.5 },
@@ -56,6 +61,12 @@ fn configurations_come_back_and_unknown_keys_are_ignored() {
     let named = EnformerHead::named("new", ["liver", "heart"]);
     let linear = EnformerHead { activation: None, ..EnformerHead::numbered("linear", 2) };
     let normed = EnformerHead { reads: EnformerHeadInput::NormedTransformer, ..named.clone() };
+    let of_contexts = |tokens, attention| EnformerHead {
+        name: format!("contexts of {tokens}"),
+        contexts: Some(EnformerContextLayer { width: 7, tokens, attention }),
+        ..named.clone()
+    };
+    let contexts = vec![of_contexts(1, None), of_contexts(4, Some(EnformerContextAttention::default()))];
     for config in [
         EnformerConfig::default(),
         EnformerConfig {
@@ -65,6 +76,7 @@ fn configurations_come_back_and_unknown_keys_are_ignored() {
             crop: EnformerCrop::Reference,
             ..small(100, None)
         },
+        EnformerConfig { output_heads: contexts, ..small(64, Some(4)) },
     ] {
         assert_eq!(EnformerConfig::from_json(&config.to_json()).unwrap(), config);
     }
@@ -125,6 +137,26 @@ fn configurations_that_do_not_fit_are_refused_with_the_key() {
             "output_heads",
             "{\"a\": {\"tracks\": 1, \"reads\": \"stem\"}}",
             "output_heads.a.reads: found `stem`, expected embeddings or transformer or normed_transformer",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"contexts\": {\"tokens\": 2}}}",
+            "output_heads.a.contexts: found {\"tokens\":2}: missing field `width`",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"contexts\": {\"width\": 0}}}",
+            "output_heads.a.contexts.width: found 0, expected at least 1",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"contexts\": {\"width\": 3, \"tokens\": 2}}}",
+            "output_heads.a.contexts.tokens: found 2 without attention, expected 1",
+        ),
+        (
+            "output_heads",
+            "{\"a\": {\"tracks\": 1, \"contexts\": {\"width\": 3, \"attention\": {\"heads\": 0}}}}",
+            "output_heads.a.contexts.attention: found 0 heads of 64, expected 1 to 1048576 numbers",
         ),
         ("dropout_rate", "1", "dropout_rate: found 1, expected at least 0 and below 1"),
         ("gamma_norm", "\"both\"", "gamma_norm: found `both`, expected positions or features or table"),

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use cistron::genome::{DEFAULT_MAX_MEMORY, Split, open_reference};
 use cistron::models::{
-    Activation, EnformerConfig, EnformerHeadInput, EnformerStart, EnformerTraining, FitReport, HeadStart,
-    ModelsError, RunFolder, Schedule, TrackLoss, Trainable, Watch, finetune_enformer,
+    Activation, EnformerConfig, EnformerContextAttention, EnformerContexts, EnformerHeadInput, EnformerStart,
+    EnformerTraining, FitReport, HeadStart, ModelsError, RunFolder, Schedule, TrackLoss, Trainable, Watch,
+    finetune_enformer,
 };
 use cistron::{GenomeWindows, Observer, TargetShards, Warning};
 use clap::Args;
@@ -50,6 +51,16 @@ pub(crate) struct FinetuneArgs {
     /// What a new head reads: embeddings, transformer (rows of the last block) or normed_transformer
     #[arg(long, value_name = "NAME", default_value = "embeddings", value_parser = input_of_heads)]
     reads: EnformerHeadInput,
+    /// Numbers of each track, such as embeddings of cell types, of which a new head makes its tracks, so that it also
+    /// knows tracks it was not trained with: a header `track`, …, then a name and its numbers, with tabs
+    #[arg(long, value_name = "TSV", conflicts_with = "head")]
+    contexts: Option<PathBuf>,
+    /// Let embeddings attend to the contexts, one or more rows a track, with N heads [default: no attention]
+    #[arg(long, value_name = "N", requires = "contexts")]
+    context_heads: Option<usize>,
+    /// Width of each of these heads
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "context_heads")]
+    context_head_width: usize,
     /// poisson (counts), mse (any numbers) or poisson-multinomial (counts) [default: mse for logarithms, else poisson]
     #[arg(long, value_name = "LOSS", value_parser = parse::<TrackLoss>)]
     loss: Option<TrackLoss>,
@@ -164,7 +175,9 @@ pub(super) fn finetune(args: &FinetuneArgs, context: &Context) -> anyhow::Result
         let text = format!("tensors of the model not used: {}", extra.join(", "));
         context.progress.warn(Warning::new(extra.len() as u64, text));
     }
-    let inputs = digests(&[args.model.clone(), args.targets.join("targets.json"), args.fasta.clone()])?;
+    let mut inputs = vec![args.model.clone(), args.targets.join("targets.json"), args.fasta.clone()];
+    inputs.extend(args.contexts.clone());
+    let inputs = digests(&inputs)?;
     let more = json!({
         "command": "enformer finetune", "loss": options.loss.name(), "resumed": args.resume, "tracks": tracks,
     });
@@ -192,11 +205,14 @@ impl FinetuneArgs {
             "" => self.out_dir.join("trunk.cache"),
             file => file.into(),
         };
+        let attention = |heads| EnformerContextAttention { heads, head_width: self.context_head_width };
         Ok(EnformerTraining {
             trainable: self.train.clone(),
             head: self.head.clone().map_or(HeadStart::TrackMeans, HeadStart::Kept),
             activation: (self.activation == "softplus").then_some(Activation::Softplus),
             reads: self.reads,
+            contexts: self.contexts.as_ref().map(EnformerContexts::read).transpose()?,
+            context_attention: self.context_heads.map(attention),
             loss: self.loss.unwrap_or(by_targets),
             learning_rate: self.lr,
             warmup_steps: self.warmup,

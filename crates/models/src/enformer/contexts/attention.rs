@@ -6,16 +6,11 @@
 use faer::{Accum, MatMut, MatRef};
 use rayon::prelude::*;
 
-use super::EnformerContexts;
-use super::file::HeadFile;
+use super::{EnformerContextAttention, EnformerContexts, Tensors};
+use crate::Activation;
 use crate::enformer::heads::ROWS;
 use crate::enformer::layers::{Dense, EPSILON, LayerNorm, Shelf, room};
 use crate::nn::{Real, block_product};
-use crate::{Activation, ModelsError};
-
-/// The weights that make queries of embeddings, and keys and values of tokens.
-pub(super) const QUERIES: &str = "to_queries.weight";
-pub(super) const KEYS_VALUES: &str = "to_key_values.weight";
 
 /// The weights of a head of attention.
 #[derive(Clone, Debug)]
@@ -38,46 +33,22 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    /// The width of contexts and the weights.
-    pub(super) fn read(file: &mut HeadFile, heads: usize) -> Result<(usize, Self), ModelsError> {
-        let [inner, width] = file.matrix(QUERIES)?;
-        let [_, context] = file.matrix(KEYS_VALUES)?;
-        if heads == 0 || !inner.is_multiple_of(heads) {
-            let found = format!("makes queries of {inner} numbers, which {heads} heads do not divide evenly");
-            return Err(file.problem(QUERIES, &found));
+    /// Of the tensors of a head.
+    pub(super) fn new(shape: EnformerContextAttention, tensors: &Tensors) -> Self {
+        let get = |name: &str| tensors.get(name).cloned().unwrap_or_default();
+        let pair = |first: &str, second: &str| [get(first), get(second)];
+        let query_norm = pair("query_norm.weight", "query_norm.bias");
+        Self {
+            heads: shape.heads,
+            width: query_norm[0].len(),
+            query_norm,
+            context_norm: pair("key_values_norm.weight", "key_values_norm.bias"),
+            queries: get(super::QUERIES),
+            keys_values: get(super::KEYS_VALUES),
+            null: pair("null_key", "null_value"),
+            out: pair("to_out.weight", "to_out.bias"),
+            prediction: pair("to_pred.0.weight", "to_pred.0.bias"),
         }
-        let [queries, keys_values, null_key, null_value, out, out_bias] = file.read([
-            (QUERIES, &[inner, width]),
-            (KEYS_VALUES, &[2 * inner, context]),
-            ("null_key", &[inner]),
-            ("null_value", &[inner]),
-            ("to_out.weight", &[width, inner]),
-            ("to_out.bias", &[width]),
-        ])?;
-        let [query_scale, query_shift, context_scale, context_shift, weight, bias] = file.read([
-            ("query_norm.weight", &[width]),
-            ("query_norm.bias", &[width]),
-            ("key_values_norm.weight", &[context]),
-            ("key_values_norm.bias", &[context]),
-            ("to_pred.0.weight", &[1, width]),
-            ("to_pred.0.bias", &[1]),
-        ])?;
-        let attention = Self {
-            heads,
-            width,
-            query_norm: [query_scale, query_shift],
-            context_norm: [context_scale, context_shift],
-            queries,
-            keys_values,
-            null: [null_key, null_value],
-            out: [out, out_bias],
-            prediction: [weight, bias],
-        };
-        Ok((context, attention))
-    }
-
-    pub(super) fn queries_shape(&self) -> Vec<usize> {
-        vec![self.inner(), self.width]
     }
 
     fn inner(&self) -> usize {
@@ -131,6 +102,7 @@ pub(in crate::enformer) struct ContextTracks<T> {
     queries: Dense<T>,
     /// What the prediction reads of the embeddings themselves.
     direct: Dense<T>,
+    activation: Option<Activation>,
     tracks: Vec<Tokens<T>>,
 }
 
@@ -152,7 +124,11 @@ struct Bench<T> {
 }
 
 impl<T: Real> ContextTracks<T> {
-    pub(super) fn new(attention: &Attention, contexts: &EnformerContexts) -> Self {
+    pub(super) fn new(
+        attention: &Attention,
+        contexts: &EnformerContexts,
+        activation: Option<Activation>,
+    ) -> Self {
         let of = |values: &[f32]| -> Vec<T> { values.iter().map(|value| T::of(f64::from(*value))).collect() };
         let [norm_weight, norm_bias] = &attention.query_norm;
         let [weight, _] = &attention.prediction;
@@ -168,6 +144,7 @@ impl<T: Real> ContextTracks<T> {
             norm: LayerNorm { weight: of(norm_weight), bias: of(norm_bias) },
             queries: Dense::new(of(&attention.queries), Vec::new(), attention.inner()),
             direct: Dense::new(of(weight), vec![T::of(attention.constant())], 1),
+            activation,
             tracks: (0..contexts.names.len()).map(tokens).collect(),
         }
     }
@@ -233,7 +210,9 @@ impl<T: Real + Default> ContextTracks<T> {
                 self.add_head(head, logits, chosen, out);
             }
         }
-        Activation::Softplus.in_place(out);
+        if let Some(activation) = self.activation {
+            activation.in_place(out);
+        }
     }
 
     /// Adds what a head gives at one position to each track.

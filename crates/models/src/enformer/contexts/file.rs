@@ -1,8 +1,11 @@
-//! Reading the tensors of a head out of a wrapper's checkpoint.
+//! Reading the tensors of a head out of a checkpoint, a wrapper's or one of ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
+use super::EnformerContextLayer;
 use crate::checkpoint::CheckpointFile;
+use crate::enformer::parameters::{Parameter, of_contexts};
 use crate::{LoadReport, ModelsError};
 
 /// What stands before the names of a wrapper.
@@ -12,25 +15,42 @@ const PREFIXES: [&str; 4] = ["", "module.", "model.", "module.model."];
 const WRAPPED: &str = "enformer.";
 
 /// Names that a checkpoint with a head of contexts has, of one kind or the other.
-const SIGNS: [&str; 2] = [super::WEIGHTS, super::attention::KEYS_VALUES];
+const SIGNS: [&str; 2] = [super::WEIGHTS, super::KEYS_VALUES];
+
+/// The numbers of a head by the names of its tensors.
+pub(in crate::enformer) type Tensors = BTreeMap<String, Vec<f32>>;
 
 /// A checkpoint with a head.
 pub(super) struct HeadFile {
     file: CheckpointFile,
-    prefix: &'static str,
+    prefix: String,
+    /// Whether the head is one of a model of ours, under the model's names.
+    is_own: bool,
     used: BTreeSet<String>,
 }
 
 impl HeadFile {
+    /// A wrapper's checkpoint.
+    ///
     /// # Errors
     /// [`ModelsError::Format`] if there is no head of contexts.
-    pub(super) fn new(file: CheckpointFile) -> Result<Self, ModelsError> {
+    pub(super) fn of_wrapper(file: CheckpointFile) -> Result<Self, ModelsError> {
         let has = |prefix: &str| SIGNS.iter().any(|sign| file.shape(&format!("{prefix}{sign}")).is_some());
         let Some(prefix) = PREFIXES.into_iter().find(|prefix| has(prefix)) else {
             let problem = format!("has no head of contexts, expected a tensor {}", SIGNS.join(" or "));
             return Err(ModelsError::format(file.path(), problem));
         };
-        Ok(Self { file, prefix, used: BTreeSet::new() })
+        let prefix = prefix.to_owned();
+        Ok(Self { file, prefix, is_own: false, used: BTreeSet::new() })
+    }
+
+    /// The checkpoint of a model with this head.
+    pub(super) fn of_model(file: CheckpointFile, head: &str) -> Self {
+        Self { file, prefix: format!("_heads.{head}."), is_own: true, used: BTreeSet::new() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -57,24 +77,27 @@ impl HeadFile {
         }
     }
 
-    /// Tensors of these names and shapes.
+    /// The trained tensors of a head, for embeddings of a width.
     ///
     /// # Errors
     /// As [`CheckpointFile::read`], every name at once that is not there.
-    pub(super) fn read<const N: usize>(
+    pub(super) fn read(
         &mut self,
-        wanted: [(&str, &[usize]); N],
-    ) -> Result<[Vec<f32>; N], ModelsError> {
+        layer: EnformerContextLayer,
+        embeddings: usize,
+    ) -> Result<Tensors, ModelsError> {
+        let wanted: Vec<Parameter> =
+            of_contexts("", layer, 1, embeddings).into_iter().filter(|it| it.trained).collect();
         let missing: Vec<String> =
-            wanted.iter().filter(|(name, _)| !self.has(name)).map(|(name, _)| self.named(name)).collect();
+            wanted.iter().filter(|it| !self.has(&it.name)).map(|it| self.named(&it.name)).collect();
         if !missing.is_empty() {
             return Err(self.missing(missing));
         }
-        let mut tensors = [const { Vec::new() }; N];
-        for (tensor, (name, shape)) in tensors.iter_mut().zip(wanted) {
-            let name = self.named(name);
-            *tensor = self.file.read(&name, shape)?;
-            self.used.insert(name);
+        let mut tensors = Tensors::new();
+        for Parameter { name, shape, .. } in wanted {
+            let full_name = self.named(&name);
+            tensors.insert(name, self.file.read(&full_name, &shape)?);
+            self.used.insert(full_name);
         }
         Ok(tensors)
     }
@@ -89,15 +112,18 @@ impl HeadFile {
         ModelsError::MissingTensors { path: self.file.path().to_path_buf(), missing, found }
     }
 
-    /// What was not read; what is wrapped is another's matter.
+    /// What of a wrapper was not read; what is wrapped, or the rest of a model, is another's matter.
     pub(super) fn report(&self) -> LoadReport {
+        if self.is_own {
+            return LoadReport::default();
+        }
         let wrapped = self.named(WRAPPED);
         let is_extra = |name: &&str| !name.starts_with(&wrapped) && !self.used.contains(*name);
         let mut extra: Vec<String> = self.file.names().filter(is_extra).map(str::to_owned).collect();
         extra.extend_from_slice(self.file.skipped());
         extra.sort();
         LoadReport {
-            prefix_stripped: (!self.prefix.is_empty()).then(|| self.prefix.to_owned()),
+            prefix_stripped: (!self.prefix.is_empty()).then(|| self.prefix.clone()),
             nested_in: self.file.nested_in().map(str::to_owned),
             extra,
         }

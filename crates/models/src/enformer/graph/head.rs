@@ -1,6 +1,8 @@
 //! The heads, and the layer between them and the transformer.
 
 use super::super::{EnformerConfig, EnformerHead, EnformerHeadInput};
+use super::GraphOptions;
+use super::contexts::ContextLayer;
 use super::layers::{Layer, Norm, RowNorm, Weights};
 use super::part::{Body, Part};
 use crate::ModelsError;
@@ -38,27 +40,44 @@ impl Body for Pointwise {
 pub(super) struct Head {
     reads: EnformerHeadInput,
     norm: Option<RowNorm>,
-    layer: Layer,
+    layer: HeadLayer,
     activation: Option<Activation>,
 }
 
+#[derive(Debug)]
+enum HeadLayer {
+    /// A row for each track.
+    Rows(Layer),
+    Contexts(ContextLayer),
+}
+
 impl Head {
-    pub(super) fn new(head: &EnformerHead, weights: &mut Weights<'_>) -> Result<Self, ModelsError> {
+    pub(super) fn new(
+        head: &EnformerHead,
+        weights: &mut Weights<'_>,
+        options: GraphOptions,
+    ) -> Result<Self, ModelsError> {
         let name = format!("_heads.{}", head.name);
         let has_norm = head.reads == EnformerHeadInput::NormedTransformer;
         Ok(Self {
             reads: head.reads,
             norm: has_norm.then(|| weights.row_norm(&format!("{name}.norm"))).transpose()?,
-            layer: weights.layer(&format!("{name}.0"))?,
+            layer: match head.contexts {
+                None => HeadLayer::Rows(weights.layer(&format!("{name}.0"))?),
+                Some(layer) => HeadLayer::Contexts(ContextLayer::new(&name, layer, weights, options)?),
+            },
             activation: head.activation,
         })
     }
 
     /// The tracks, (B, bins, tracks), of the transformer's rows and of the embeddings, for a head that reads these.
     pub(super) fn forward(&self, rows: &Tensor, embeddings: Option<&Tensor>) -> Result<Tensor, ModelsError> {
-        let found = match &self.norm {
-            Some(norm) => self.layer.forward(&norm.forward(rows)?)?,
-            None => self.layer.forward(embeddings.filter(|_| self.reads_embeddings()).unwrap_or(rows))?,
+        let read = embeddings.filter(|_| self.reads_embeddings()).unwrap_or(rows);
+        let normed = self.norm.as_ref().map(|norm| norm.forward(rows)).transpose()?;
+        let read = normed.as_ref().unwrap_or(read);
+        let found = match &self.layer {
+            HeadLayer::Rows(layer) => layer.forward(read)?,
+            HeadLayer::Contexts(layer) => layer.forward(read)?,
         };
         match self.activation {
             Some(activation) => found.activate(activation),

@@ -114,7 +114,7 @@ impl<'a> Weights<'a> {
         self.shapes.get(name).cloned().ok_or_else(|| problem(name, "found no such parameter"))
     }
 
-    fn tensor(&mut self, name: &str) -> Result<Tensor, ModelsError> {
+    pub(super) fn tensor(&mut self, name: &str) -> Result<Tensor, ModelsError> {
         let shape = self.shape(name)?;
         if !self.trained.contains(name) {
             return self.scope.frozen(name, &shape, Initializer::Zeros);

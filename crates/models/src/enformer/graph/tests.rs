@@ -3,7 +3,7 @@
 use super::super::engine::Engine;
 use super::super::parameters::Parameter;
 use super::super::tests::{drawn, sequence, small};
-use super::super::{EnformerHead, EnformerHeadInput};
+use super::super::{EnformerContextAttention, EnformerContextLayer, EnformerHead, EnformerHeadInput};
 use super::*;
 use crate::nn::{Activation, Loss, composed};
 use crate::train::{
@@ -42,11 +42,28 @@ fn configs() -> Vec<EnformerConfig> {
     ];
     vec![
         EnformerConfig { output_heads: heads, ..small(64, Some(4)) },
+        with_contexts(),
         small(64, Some(4)),
         small(83, Some(4)),
         small(75, None),
         EnformerConfig { crop: reference, ..small(83, Some(4)) },
     ]
+}
+
+/// Heads of contexts, of which some tokens do not count.
+fn with_contexts() -> EnformerConfig {
+    let head = |name: &str, activation, tokens, attention| EnformerHead {
+        activation,
+        contexts: Some(EnformerContextLayer { width: 5, tokens, attention }),
+        ..EnformerHead::numbered(name, 3)
+    };
+    let attention = EnformerContextAttention { heads: 2, head_width: 3 };
+    let heads = vec![
+        head("vectors", Some(Activation::Softplus), 1, None),
+        head("tokens", Some(Activation::Softplus), 3, Some(attention)),
+        head("token", None, 1, Some(attention)),
+    ];
+    EnformerConfig { output_heads: heads, ..small(64, Some(4)) }
 }
 
 #[test]

@@ -151,7 +151,7 @@ pub(super) fn tune_identity(
         ("training data", data(training)?),
         ("validation data", data(validation)?),
         ("trainable", trainable.to_string()),
-        ("head", format!("{head:?}")),
+        ("head", format!("{head:?}, {:016x}", start.head_digest())),
         ("loss", format!("{loss:?}")),
         ("batch", batch.to_string()),
         ("reverse complement", reverse_complement.to_string()),

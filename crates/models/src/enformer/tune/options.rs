@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::enformer::{EnformerHeadInput, Trainable};
+use crate::enformer::{EnformerContextAttention, EnformerContexts, EnformerHeadInput, Trainable};
 use crate::nn::Loss;
 use crate::train::{Adam, FitOptions, Optimizer, Schedule, Stepping, Watch};
 use crate::{Activation, Device, ModelsError};
@@ -93,6 +93,11 @@ pub struct EnformerTraining {
     pub activation: Option<Activation>,
     /// What a new head reads. Default: the embeddings.
     pub reads: EnformerHeadInput,
+    /// What a new head makes its tracks of: a context of each by its name, while others are not used. They begin best
+    /// as numbers around 1. Default: none, tracks have rows of the head's layer.
+    pub contexts: Option<EnformerContexts>,
+    /// How embeddings attend to contexts. Default: they do not, the layer is made of the vector of each track.
+    pub context_attention: Option<EnformerContextAttention>,
     /// What is learned. Default: Poisson's.
     pub loss: TrackLoss,
     /// The learning rate of `AdamW` after the warm-up. Default: 1e-5.
@@ -145,6 +150,8 @@ impl Default for EnformerTraining {
             head: HeadStart::default(),
             activation: Some(Activation::Softplus),
             reads: EnformerHeadInput::Embeddings,
+            contexts: None,
+            context_attention: None,
             loss: TrackLoss::default(),
             learning_rate: 1e-5,
             warmup_steps: 0,
@@ -214,6 +221,15 @@ impl EnformerTraining {
                 );
             }
             Some(other) => return refuse("activation", other.name().to_owned(), "softplus or none"),
+        }
+        match (&self.contexts, &self.head, self.context_attention) {
+            (None, _, Some(_)) => {
+                return refuse("context attention", "given".to_owned(), "contexts with it");
+            }
+            (Some(_), HeadStart::Kept(name), _) => {
+                return refuse("contexts", format!("given with head {name}"), "a new head");
+            }
+            _ => {}
         }
         if self.cache.is_some() && self.max_shift > 0 {
             let found = format!("given with shifts of up to {} bases", self.max_shift);

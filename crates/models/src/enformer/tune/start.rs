@@ -5,9 +5,10 @@ use cistron_core::Seed;
 
 use super::{EnformerTraining, HeadStart};
 use crate::checkpoint::CheckpointFile;
+use crate::enformer::contexts::Tensors;
 use crate::enformer::parameters::{Parameter, parameters};
 use crate::enformer::parse::problem;
-use crate::enformer::{EnformerConfig, EnformerHead, Opened, open_folder, read_tensor};
+use crate::enformer::{EnformerConfig, EnformerContexts, EnformerHead, Opened, open_folder, read_tensor};
 use crate::train::Fnv;
 use crate::{Activation, Checkpoint, LoadReport, ModelsError, Tensor, TrackWindows};
 
@@ -67,11 +68,37 @@ impl EnformerTraining {
             }
         } else {
             let Self { activation, reads, .. } = *self;
+            let layer = self.contexts_of(tracks)?.map(|contexts| contexts.layer(self.context_attention));
+            let contexts = layer.transpose()?;
             config.output_heads =
-                vec![EnformerHead { activation, reads, ..EnformerHead::named(HEAD, tracks) }];
+                vec![EnformerHead { activation, reads, contexts, ..EnformerHead::named(HEAD, tracks) }];
         }
         config.check()?;
         Ok(config)
+    }
+
+    /// The contexts of some tracks, if there are any.
+    fn contexts_of(&self, tracks: &[String]) -> Result<Option<EnformerContexts>, ModelsError> {
+        self.contexts.as_ref().map(|contexts| contexts.select(tracks)).transpose()
+    }
+
+    /// What is known of a new head: its contexts, and biases of which the mean of each track comes.
+    fn new_head(&self, training: &dyn TrackWindows) -> Result<Tensors, ModelsError> {
+        let biases = match self.head {
+            HeadStart::TrackMeans => mean_biases(training, self.activation)?,
+            HeadStart::Zero | HeadStart::Kept(_) => vec![0.0; training.tracks().len()],
+        };
+        let Some(contexts) = self.contexts_of(training.tracks())? else {
+            return Ok(BTreeMap::from([("0.bias".to_owned(), biases)]));
+        };
+        let bias = if self.context_attention.is_some() {
+            let mean = biases.iter().copied().map(f64::from).sum::<f64>() / biases.len().max(1) as f64;
+            ("to_pred.0.bias".to_owned(), vec![mean as f32])
+        } else {
+            ("to_context_bias".to_owned(), contexts.weights_for(&biases))
+        };
+        let layer = contexts.layer(self.context_attention)?;
+        Ok(contexts.tensors(layer).into_iter().chain([bias]).collect())
     }
 }
 
@@ -85,8 +112,8 @@ pub(super) struct Start {
     pub(super) loaded: LoadReport,
     /// The file of the weights, and the names there by the model's own; without, all are drawn.
     file: Option<(CheckpointFile, BTreeMap<String, String>)>,
-    /// The biases of a new head.
-    new_head: Option<Vec<f32>>,
+    /// What is known of a new head, by the names of its tensors within it.
+    new_head: Option<Tensors>,
     seed: Seed,
 }
 
@@ -105,19 +132,18 @@ impl Start {
             }
         };
         let config = options.config_for(&config, training.bins(), training.tracks())?;
-        let new_head = match options.head {
-            HeadStart::Kept(_) => None,
-            HeadStart::Zero => Some(vec![0.0; training.tracks().len()]),
-            HeadStart::TrackMeans => Some(mean_biases(training, options.activation)?),
-        };
+        let is_kept = matches!(options.head, HeadStart::Kept(_));
+        let new_head = (!is_kept).then(|| options.new_head(training)).transpose()?;
         Ok(Self { config, loaded, file, new_head, seed })
     }
 
     /// What a tensor begins as.
     pub(super) fn values(&self, parameter: &Parameter) -> Result<Vec<f32>, ModelsError> {
-        match (&self.file, &self.new_head) {
-            (_, Some(biases)) if parameter.name == format!("_heads.{HEAD}.0.bias") => Ok(biases.clone()),
-            (Some((file, names)), new_head) if new_head.is_none() || !is_of_head(parameter) => {
+        let own = parameter.name.strip_prefix(&format!("_heads.{HEAD}."));
+        let known = own.and_then(|own| self.new_head.as_ref()?.get(own));
+        match (&self.file, known) {
+            (_, Some(values)) => Ok(values.clone()),
+            (Some((file, names)), None) if self.new_head.is_none() || !is_of_head(parameter) => {
                 read_tensor(file, names, parameter)
             }
             _ => parameter.initial(self.seed),
@@ -152,6 +178,16 @@ impl Start {
             self.values(&parameter)?.iter().for_each(|value| hash.add(&value.to_le_bytes()));
         }
         Ok(hash.number())
+    }
+
+    /// A hash of what is known of a new head.
+    pub(super) fn head_digest(&self) -> u64 {
+        let mut hash = Fnv::default();
+        for (name, values) in self.new_head.iter().flatten() {
+            hash.add(name.as_bytes());
+            values.iter().for_each(|value| hash.add(&value.to_le_bytes()));
+        }
+        hash.number()
     }
 }
 

@@ -13,6 +13,8 @@ use serde_json::Value;
 use super::*;
 use crate::{Checkpoint, EnformerHead, TracksInMemory, load_model};
 
+mod contexts;
+
 const BINS: usize = 4;
 
 fn config() -> EnformerConfig {

@@ -41,10 +41,12 @@ fn gradients_are_those_of_central_differences() {
     const STEP: f64 = 1e-5;
     // Odd lengths in the tower, and the rates of dropout as they are.
     let config = small(43, Some(4));
-    for trainable in TRAINED {
+    let all = TRAINED.map(|trainable| (trainable, &config));
+    let heads = with_contexts();
+    for (trainable, config) in all.into_iter().chain([("head", &heads)]) {
         let options = GraphOptions { precision: Precision::Double, ..GraphOptions::default() };
-        let graph = graph(trainable, &config, options);
-        let x = input(&graph, &config, Precision::Double);
+        let graph = graph(trainable, config, options);
+        let x = input(&graph, config, Precision::Double);
         let cost = || weighed(&graph.forward(&x, &mut training_pass()).unwrap());
         let gradients = cost().gradients().unwrap();
         for (name, tensor) in graph.parameters().trained() {
