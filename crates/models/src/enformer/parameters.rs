@@ -66,11 +66,11 @@ pub(super) fn parameters(config: &EnformerConfig) -> Vec<Parameter> {
             list.scaling(&format!("_heads.{}.norm", head.name), dim);
         }
         let width = config.read_width(head.reads);
+        let n_tracks = head.tracks.len();
+        let name = format!("_heads.{}.", head.name);
         match head.contexts {
-            Some(layer) => {
-                list.0.extend(of_contexts(&format!("_heads.{}.", head.name), layer, head.tracks.len(), width))
-            }
-            None => list.layer(&format!("_heads.{}.0", head.name), &[head.tracks.len(), width]),
+            Some(layer) => list.0.extend(of_contexts(&name, layer, n_tracks, width)),
+            None => list.layer(&format!("{name}0"), &[n_tracks, width]),
         }
     }
     list.0

@@ -7,7 +7,7 @@ use ndarray::{Array1, array};
 use super::super::Place;
 use super::*;
 use crate::train::Initializer;
-use crate::{Checkpoint, Precision, Tensor};
+use crate::{Checkpoint, Enformer, EnformerConfig, LoadReport, Precision, Tensor};
 
 const NAMES: [&str; 2] = ["liver", "heart"];
 

@@ -42,7 +42,7 @@ impl ContextLayer {
 #[derive(Debug)]
 pub(super) struct Vectors {
     /// (tracks, width).
-    vectors: Tensor,
+    contexts: Tensor,
     /// (width, embeddings).
     weights: Tensor,
     /// (width, 1).
@@ -51,19 +51,19 @@ pub(super) struct Vectors {
 
 impl Vectors {
     fn new(head: &str, weights: &mut Weights<'_>) -> Result<Self, ModelsError> {
-        let vectors = weights.tensor(&format!("{head}.{CONTEXTS}"))?;
-        let (n_tracks, width) = ends(&vectors);
+        let contexts = weights.tensor(&format!("{head}.{CONTEXTS}"))?;
+        let (n_tracks, width) = ends(&contexts);
         Ok(Self {
-            vectors: vectors.reshape(&[n_tracks, width])?,
+            contexts: contexts.reshape(&[n_tracks, width])?,
             weights: weights.tensor(&format!("{head}.to_context_weights"))?,
             bias: weights.tensor(&format!("{head}.to_context_bias"))?.reshape(&[width, 1])?,
         })
     }
 
     fn forward(&self, embeddings: &Tensor) -> Result<Tensor, ModelsError> {
-        let weights = self.vectors.product(&self.weights)?;
+        let weights = self.contexts.product(&self.weights)?;
         let (n_tracks, _) = ends(&weights);
-        let bias = self.vectors.product(&self.bias)?.reshape(&[n_tracks])?;
+        let bias = self.contexts.product(&self.bias)?.reshape(&[n_tracks])?;
         embeddings.linear(&weights, Some(&bias))
     }
 }

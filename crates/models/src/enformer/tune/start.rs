@@ -185,7 +185,9 @@ impl Start {
         let mut hash = Fnv::default();
         for (name, values) in self.new_head.iter().flatten() {
             hash.add(name.as_bytes());
-            values.iter().for_each(|value| hash.add(&value.to_le_bytes()));
+            for value in values {
+                hash.add(&value.to_le_bytes());
+            }
         }
         hash.number()
     }

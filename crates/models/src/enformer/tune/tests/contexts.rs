@@ -157,7 +157,7 @@ fn a_new_head_begins_with_the_means_of_tracks() {
         };
         let expected = value(&biases(&options), "0.bias");
         if is_attended {
-            let mean = (expected[0] + expected[1]) / 2.0;
+            let mean = f32::midpoint(expected[0], expected[1]);
             assert!((value(&start, "to_pred.0.bias")[0] - mean).abs() < 1e-6);
             continue;
         }
