@@ -260,6 +260,13 @@ fn attention_to_contexts_is_as_the_peer_s() {
             let model = model.with_contexts(&head, contexts.as_ref().unwrap()).unwrap();
             assert_close(&predict(&model, &batch, "contexts"), &expected, name);
         }
+        // The same as a folder of a model.
+        config_of(&folder, batch.width()).write(wrapped.path()).unwrap();
+        let out = wrapped.path().join(name);
+        Enformer::write_with_contexts(wrapped.path(), &head, contexts.as_ref().unwrap(), &out).unwrap();
+        let (model, report) = Enformer::load(&out).unwrap();
+        assert_eq!((report, model.spec().heads.len()), (LoadReport::default(), 1));
+        assert_close(&predict(&model, &batch, "contexts"), &expected, name);
     }
 }
 

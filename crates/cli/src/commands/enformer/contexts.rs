@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use cistron::models::{Enformer, EnformerContexts};
+use cistron::models::{Enformer, EnformerContextHead, EnformerContexts};
 use clap::Args;
 use serde_json::json;
 
@@ -19,6 +19,9 @@ pub(crate) struct ContextsArgs {
     /// Contexts: a header `track`, …, then the name of a track and its numbers, with tabs; several rows are its tokens
     #[arg(long, value_name = "TSV")]
     contexts: PathBuf,
+    /// Heads of the attention of a package's wrapper, whose weights do not say how many [default: 8]
+    #[arg(long, value_name = "N")]
+    context_heads: Option<usize>,
     /// Folder of the model with these tracks, which other commands take as theirs
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
@@ -28,7 +31,11 @@ pub(super) fn contexts(args: &ContextsArgs, context: &Context) -> anyhow::Result
     let record = Record::begin();
     check_free(&args.out_dir.join("model.safetensors"), context)?;
     let contexts = EnformerContexts::read(&args.contexts)?;
-    Enformer::write_with_contexts(&args.model, &contexts, &args.out_dir)?;
+    let (head, _) = match args.context_heads {
+        Some(heads) => EnformerContextHead::load_with_heads(&args.model, heads)?,
+        None => EnformerContextHead::load(&args.model)?,
+    };
+    Enformer::write_with_contexts(&args.model, &head, &contexts, &args.out_dir)?;
     let inputs = digests(&[args.model.clone(), args.contexts.clone()])?;
     record.write(&args.out_dir, context, &inputs, &json!({"command": "enformer contexts"}))?;
     let mut output = Output::open(None, context)?;

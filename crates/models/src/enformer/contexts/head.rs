@@ -60,13 +60,15 @@ impl EnformerContextHead {
         Self::read(file, layer.attention.map_or(heads, |it| it.heads), head.activation)
     }
 
-    /// As [`load`](Self::load), of a wrapper's checkpoint whose attention has this many heads: a checkpoint does not
-    /// say how many it has.
+    /// As [`load`](Self::load), of a wrapper's folder or checkpoint whose attention has this many heads: a checkpoint
+    /// does not say how many it has.
     ///
     /// # Errors
     /// As [`load`](Self::load), and [`ModelsError::Format`] if the heads do not divide the width of queries.
     pub fn load_with_heads(path: impl AsRef<Path>, heads: usize) -> Result<(Self, LoadReport), ModelsError> {
-        let file = HeadFile::of_wrapper(CheckpointFile::open(path.as_ref())?)?;
+        let path = path.as_ref();
+        let weights = if path.is_dir() { crate::load::weights_of(path)? } else { path.to_path_buf() };
+        let file = HeadFile::of_wrapper(CheckpointFile::open(&weights)?)?;
         Self::read(file, heads, Some(Activation::Softplus))
     }
 
@@ -164,30 +166,31 @@ impl Enformer {
         Ok(self)
     }
 
-    /// Writes the folder of a model that has a head of contexts, or of a wrapper of the package, once more with other
-    /// contexts as its tracks; what of the first folder was not used.
+    /// Writes the model of a folder, or what a wrapper's folder wraps, once more with contexts as the tracks of its only
+    /// head.
     ///
     /// # Errors
-    /// As [`load`](Self::load), [`EnformerContextHead::load`] and [`with_contexts`](Self::with_contexts), and
-    /// [`ModelsError::Io`] for a folder that is not written.
+    /// As [`load`](Self::load) and [`with_contexts`](Self::with_contexts), and [`ModelsError::Io`] for a folder that is
+    /// not written.
     ///
     /// ```no_run
-    /// use cistron_models::{Enformer, EnformerContexts};
+    /// use cistron_models::{Enformer, EnformerContextHead, EnformerContexts};
     ///
+    /// let (head, _) = EnformerContextHead::load("finetuned")?;
     /// let unseen = EnformerContexts::read("unseen.tsv")?;
-    /// Enformer::write_with_contexts("finetuned", &unseen, "unseen")?;
+    /// Enformer::write_with_contexts("finetuned", &head, &unseen, "unseen")?;
     /// let (model, _) = Enformer::load("unseen")?;
     /// assert_eq!(model.config().output_heads[0].tracks, unseen.names());
     /// # Ok::<(), cistron_models::ModelsError>(())
     /// ```
     pub fn write_with_contexts(
         folder: impl AsRef<Path>,
+        head: &EnformerContextHead,
         contexts: &EnformerContexts,
         out: impl AsRef<Path>,
-    ) -> Result<LoadReport, ModelsError> {
-        let (folder, out) = (folder.as_ref(), out.as_ref());
-        let Opened { mut config, file, found } = open_folder(folder)?;
-        let (head, report) = EnformerContextHead::load(folder)?;
+    ) -> Result<(), ModelsError> {
+        let out = out.as_ref();
+        let Opened { mut config, file, found } = open_folder(folder.as_ref())?;
         let (described, layer) = head.with(&config, contexts)?;
         config.output_heads = vec![described];
         config.check()?;
@@ -206,7 +209,6 @@ impl Enformer {
         // Without a configuration a folder is no model.
         fs::create_dir_all(out).map_err(ModelsError::io(out))?;
         weights.write(out.join("model.safetensors"))?;
-        config.write(out)?;
-        Ok(report)
+        config.write(out)
     }
 }

@@ -74,8 +74,7 @@ fn a_trained_head_reads_other_contexts() {
         let seen: Vec<f64> = three.chunks_exact(3).flat_map(|bin| [bin[2], bin[0]]).collect();
         assert_close(&seen, &both);
         let out = folder.path().join("more");
-        let report = Enformer::write_with_contexts(place.path(), &all, &out).unwrap();
-        assert!(report.extra.is_empty(), "{report:?}");
+        Enformer::write_with_contexts(place.path(), &head, &all, &out).unwrap();
         let loaded = load_model(&out).unwrap();
         assert!(loaded.report.extra.is_empty(), "{:?}", loaded.report);
         assert_close(&predict(&*loaded.model), &three);
