@@ -13,7 +13,7 @@ pub use head::{EnformerContextAttention, EnformerContextLayer, EnformerHead, Enf
 /// A file may leave out any key; keys that this version does not know are ignored. Ours alone are `input_length`,
 /// `gamma_norm`, `crop`, and what a head has beside a number: `output_heads` pairs a head with the number of its
 /// tracks, a list of their names, or an object of `tracks` (either), `activation` (`softplus`, `none`, or another
-/// [`Activation`]), `reads` ([`EnformerHeadInput`]) and `contexts` ([`EnformerContextLayer`]).
+/// [`Activation`](crate::Activation)), `reads` ([`EnformerHeadInput`]) and `contexts` ([`EnformerContextLayer`]).
 ///
 /// ```
 /// use cistron_models::EnformerConfig;

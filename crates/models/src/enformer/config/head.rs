@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 use crate::enformer::parse::problem;
 use crate::{Activation, ModelsError};
 
-/// One output of an [`EnformerConfig`]: a layer that each bin goes through, and a function of what it gives.
+/// One output of an [`EnformerConfig`](crate::EnformerConfig): a layer that each bin goes through, and a function of
+/// what it gives.
 ///
 /// ```
 /// use cistron_models::{EnformerConfig, EnformerHead};
